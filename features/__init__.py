@@ -1,0 +1,1 @@
+"""Canonical facts, the lake, and the as-of feature engine."""

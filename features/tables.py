@@ -1,0 +1,277 @@
+"""The canonical tables, declared once: the lake's schema, the contracts, the sandbox and the docs derive from here.
+
+Every row is a bitemporal fact. Beside its own columns it carries `SYSTEM`: whose books it belongs to, which record of
+which source it came from, when we learnt it, the digest of that record, and whether it takes the fact back. A
+correction is a new row with the same key and a later `known_at`; nothing is ever changed in place.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import polars as pl
+
+from features.errors import NotFound
+from features.money import exponents
+
+INSTANT = pl.Datetime("ms", "UTC")
+INSTALMENT = pl.Struct({"number": pl.Int64, "due_date": pl.Date, "amount_minor": pl.Int64})
+
+
+class Kind(Enum):
+    """What a column holds: its Polars type and how a person would say it."""
+
+    TEXT = (pl.String(), "text")
+    DAY = (pl.Date(), "a date")
+    INSTANT = (INSTANT, "an instant in UTC, to the millisecond, rounded up")
+    MONEY = (pl.Int64(), "a signed whole number of the currency's minor units")
+    CURRENCY = (pl.String(), "an ISO 4217 code such as USD, EUR, JPY")
+    COUNT = (pl.Int64(), "a whole number")
+    NUMBER = (pl.Float64(), "a finite number")
+    RATE = (pl.Decimal(18, 9), "a positive decimal with up to 9 decimals")
+    FLAG = (pl.Boolean(), "true or false")
+    INSTALMENTS = (pl.List(INSTALMENT), "one or more of {number, due_date, amount_minor}")
+
+    def __init__(self, dtype: pl.DataType, words: str) -> None:
+        self.dtype = dtype
+        self.words = words
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its name, kind, meaning, and whether it may be missing."""
+
+    name: str
+    kind: Kind
+    doc: str
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A condition on one row. `ok` yields true or null where the row is fine; `column` is the one to blame."""
+
+    column: str
+    ok: Callable[[], pl.Expr]
+    allowed: str
+
+
+SYSTEM = (
+    Column("entity_id", Kind.TEXT, "legal entity whose books this belongs to; never missing, never mixed"),
+    Column("source", Kind.TEXT, "the system it came from"),
+    Column("source_id", Kind.TEXT, "the record's id in that system"),
+    Column("known_at", Kind.INSTANT, "when we, or the system that told us, learnt it"),
+    Column("digest", Kind.TEXT, "SHA-256 of the source record's payload, as hex"),
+    Column("deleted", Kind.FLAG, "true where the source took the record back"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One canonical table. A fact's identity is (`entity_id`, `id_column`); its versions differ in `known_at`."""
+
+    name: str
+    doc: str
+    id_column: str
+    day_column: str | None
+    own_columns: tuple[Column, ...]
+    rules: tuple[Rule, ...] = ()
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """System columns first, then the table's own; `entity` owns no second entity_id."""
+        return SYSTEM + tuple(c for c in self.own_columns if c.name != "entity_id")
+
+    @property
+    def schema(self) -> dict[str, pl.DataType]:
+        """Column name -> Polars type, in order."""
+        return {c.name: c.kind.dtype for c in self.columns}
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that identify a fact through all its versions."""
+        return ("entity_id",) if self.id_column == "entity_id" else ("entity_id", self.id_column)
+
+
+def _is_currency(column: str) -> Rule:
+    return Rule(column, lambda: pl.col(column).is_in(sorted(exponents())), Kind.CURRENCY.words)
+
+
+def _instalments() -> pl.Expr:
+    return pl.col("instalments").list
+
+
+ENTITY = Table(
+    "entity",
+    "A legal entity of the seller: the books that are never mixed.",
+    "entity_id",
+    None,
+    (
+        Column("name", Kind.TEXT, "legal name"),
+        Column("country", Kind.TEXT, "ISO 3166 alpha-2, for the business calendar", optional=True),
+        Column("currency", Kind.CURRENCY, "currency of its books"),
+        Column("time_zone", Kind.TEXT, "IANA name; a day starts at midnight there"),
+    ),
+    (_is_currency("currency"),),
+)
+
+CUSTOMER = Table(
+    "customer",
+    "Who owes. A parent may pay for it.",
+    "customer_id",
+    None,
+    (
+        Column("customer_id", Kind.TEXT, "unique within the entity"),
+        Column("name", Kind.TEXT, "as the source spells it", optional=True),
+        Column("country", Kind.TEXT, "ISO 3166 alpha-2, for the payer's business calendar", optional=True),
+        Column("segment", Kind.TEXT, "industry or channel; pools thin histories", optional=True),
+        Column("parent_id", Kind.TEXT, "customer that pays for or owns this one", optional=True),
+        Column("terms_days", Kind.COUNT, "usual days from issue to due", optional=True),
+        Column("credit_limit_minor", Kind.MONEY, "in the entity's currency", optional=True),
+    ),
+    (Rule("terms_days", lambda: pl.col("terms_days") >= 0, "0 or more days"),),
+)
+
+CUSTOMER_ATTRIBUTE = Table(
+    "customer_attribute",
+    "A dated number about a customer (say monthly revenue); each name becomes features by itself.",
+    "attribute_id",
+    "day",
+    (
+        Column("attribute_id", Kind.TEXT, "unique within the entity, usually customer:name:day"),
+        Column("customer_id", Kind.TEXT, "whom it is about"),
+        Column("name", Kind.TEXT, "lower_snake_case name of the attribute"),
+        Column("day", Kind.DAY, "the day it holds from"),
+        Column("value", Kind.NUMBER, "the number"),
+    ),
+    (
+        Rule("name", lambda: pl.col("name").str.contains(r"^[a-z][a-z0-9_]{0,39}$"), "lower_snake_case, 40 at most"),
+        Rule("value", lambda: pl.col("value").is_finite(), Kind.NUMBER.words),
+    ),
+)
+
+INVOICE = Table(
+    "invoice",
+    "A receivable document. Signed; due by instalment, of which there is always at least one.",
+    "invoice_id",
+    "issue_date",
+    (
+        Column("invoice_id", Kind.TEXT, "unique within the entity"),
+        Column("customer_id", Kind.TEXT, "who owes it"),
+        Column("issue_date", Kind.DAY, "date on the document"),
+        Column("currency", Kind.CURRENCY, "currency of every amount in this row"),
+        Column("amount_minor", Kind.MONEY, "signed total"),
+        Column("instalments", Kind.INSTALMENTS, "due dates and amounts; sum to amount_minor"),
+        Column("order_id", Kind.TEXT, "the order it bills", optional=True),
+    ),
+    (
+        _is_currency("currency"),
+        Rule("instalments", lambda: _instalments().len() > 0, Kind.INSTALMENTS.words),
+        Rule(
+            "instalments",
+            lambda: _instalments().eval(pl.element().struct.field("due_date")).list.min() >= pl.col("issue_date"),
+            "due on or after issue_date (no negative terms)",
+        ),
+        Rule(
+            "instalments",
+            lambda: _instalments().eval(pl.element().struct.field("amount_minor")).list.sum() == pl.col("amount_minor"),
+            "amounts that sum to amount_minor",
+        ),
+    ),
+)
+
+CREDIT_NOTE = Table(
+    "credit_note",
+    "What the seller owes back. Its amount is negative.",
+    "credit_note_id",
+    "issue_date",
+    (
+        Column("credit_note_id", Kind.TEXT, "unique within the entity"),
+        Column("customer_id", Kind.TEXT, "who is credited"),
+        Column("issue_date", Kind.DAY, "date on the document"),
+        Column("currency", Kind.CURRENCY, "currency of the amount"),
+        Column("amount_minor", Kind.MONEY, "signed; negative"),
+        Column("invoice_id", Kind.TEXT, "the invoice it corrects, where it names one", optional=True),
+        Column("reason", Kind.TEXT, "a dispute reason of domain.md", optional=True),
+    ),
+    (
+        _is_currency("currency"),
+        Rule("amount_minor", lambda: pl.col("amount_minor") < 0, "a negative amount"),
+    ),
+)
+
+PAYMENT = Table(
+    "payment",
+    "Money received (negative: a refund or a returned payment). May exceed what it is allocated to: unapplied cash.",
+    "payment_id",
+    "value_date",
+    (
+        Column("payment_id", Kind.TEXT, "unique within the entity"),
+        Column("customer_id", Kind.TEXT, "the payer, who may pay for others; null while unidentified", optional=True),
+        Column("value_date", Kind.DAY, "when the money counted"),
+        Column("currency", Kind.CURRENCY, "currency of the money received"),
+        Column("amount_minor", Kind.MONEY, "signed"),
+        Column("reference", Kind.TEXT, "what the payer wrote", optional=True),
+    ),
+    (_is_currency("currency"),),
+)
+
+ALLOCATION_KINDS = ("payment", "credit_note", "write_off")
+
+ALLOCATION = Table(
+    "allocation",
+    "The part of a payment, credit note or write-off that settles one instalment of one invoice; many to many.",
+    "allocation_id",
+    "date",
+    (
+        Column("allocation_id", Kind.TEXT, "unique within the entity"),
+        Column("kind", Kind.TEXT, f"one of {', '.join(ALLOCATION_KINDS)}"),
+        Column("from_id", Kind.TEXT, "payment_id or credit_note_id; null for a write-off", optional=True),
+        Column("invoice_id", Kind.TEXT, "what it settles"),
+        Column("instalment", Kind.COUNT, "which instalment, from 1"),
+        Column("date", Kind.DAY, "the day it settles: the value date of the money, not the day of booking"),
+        Column("currency", Kind.CURRENCY, "the invoice's currency"),
+        Column("amount_minor", Kind.MONEY, "signed like the invoice, in the invoice's currency"),
+        Column("paid_minor", Kind.MONEY, "in the payment's currency where that differs", optional=True),
+    ),
+    (
+        _is_currency("currency"),
+        Rule("kind", lambda: pl.col("kind").is_in(ALLOCATION_KINDS), f"one of {', '.join(ALLOCATION_KINDS)}"),
+        Rule("instalment", lambda: pl.col("instalment") >= 1, "1 or more"),
+        Rule(
+            "from_id",
+            lambda: pl.col("from_id").is_not_null() | (pl.col("kind") == "write_off"),
+            "the id of the payment or credit note (only a write-off has none)",
+        ),
+    ),
+)
+
+FX_RATE = Table(
+    "fx_rate",
+    "One unit of `currency` in `to_currency` on a day.",
+    "fx_rate_id",
+    "day",
+    (
+        Column("fx_rate_id", Kind.TEXT, "unique within the entity, usually FROM:TO:day"),
+        Column("currency", Kind.CURRENCY, "from"),
+        Column("to_currency", Kind.CURRENCY, "to"),
+        Column("day", Kind.DAY, "the day it holds for"),
+        Column("rate", Kind.RATE, "to_currency per currency"),
+    ),
+    (
+        _is_currency("currency"),
+        _is_currency("to_currency"),
+        Rule("rate", lambda: pl.col("rate") > 0, Kind.RATE.words),
+    ),
+)
+
+# In the order in which a source should be read: what is referred to comes before what refers to it.
+TABLES = (ENTITY, CUSTOMER, CUSTOMER_ATTRIBUTE, INVOICE, CREDIT_NOTE, PAYMENT, ALLOCATION, FX_RATE)
+
+
+def table(name: str) -> Table:
+    """The table called `name`; `NotFound` lists the ones there are."""
+    for candidate in TABLES:
+        if candidate.name == name:
+            return candidate
+    raise NotFound(f"no table {name!r}; there are: {', '.join(t.name for t in TABLES)}")

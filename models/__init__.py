@@ -1,0 +1,1 @@
+"""Predictions with their uncertainty: training, evaluation and the registry."""

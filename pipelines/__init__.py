@@ -1,0 +1,1 @@
+"""What runs: connectors, ingest, training, scoring and the command line."""

@@ -1,0 +1,1 @@
+"""A simulated seller with known truth, behind an ERP-like REST API."""
