@@ -32,7 +32,7 @@ class Distribution:
     @property
     def horizon_days(self) -> int:
         """H, the number of days that the distribution looks ahead."""
-        return self.pmf.shape[1]
+        return int(self.pmf.shape[1])
 
     @cached_property
     def cdf(self) -> Floats:
@@ -45,7 +45,8 @@ class Distribution:
 
     def quantile_days(self, share: float) -> Days:
         """(n,) first j with cdf >= share; H where the distribution does not reach it."""
-        return (self.cdf < share - 1e-12).sum(axis=1).astype(np.int64)
+        days: Days = (self.cdf < share - 1e-12).sum(axis=1).astype(np.int64)
+        return days
 
     def quantile_dates(self, share: float) -> Dates:
         """(n,) the day on which the chance of having been paid reaches `share`."""
@@ -54,7 +55,8 @@ class Distribution:
     def mean_days(self) -> Floats:
         """(n,) expected days from `start`; what lies beyond the horizon counts as H."""
         tail = np.maximum(1.0 - self.cdf[:, -1], 0.0)
-        return self.pmf @ np.arange(self.horizon_days, dtype=np.float64) + tail * self.horizon_days
+        within: Floats = self.pmf @ np.arange(self.horizon_days, dtype=np.float64)
+        return within + tail * self.horizon_days
 
     def paid_by(self, days: Dates) -> Floats:
         """(n,) chance of being paid on or before `days` (one day per row): 0 before start, the last cdf after H."""
