@@ -4,6 +4,7 @@ Every forecaster of the house, ours and the baselines, answers with a `Distribut
 them all.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,6 +17,8 @@ Dates = NDArray[np.datetime64]
 
 AGEING_EDGES = (0, 30, 60, 90)
 AGEING_NAMES = ("current", "1-30", "31-60", "61-90", "90+")
+# Two years: how far ahead the distributions built below look at most.
+LONGEST_DAYS = 730
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,8 @@ class Distribution:
         """(n,) expected days from `start`; what lies beyond the horizon counts as H."""
         tail = np.maximum(1.0 - self.cdf[:, -1], 0.0)
         within: Floats = self.pmf @ np.arange(self.horizon_days, dtype=np.float64)
-        return within + tail * self.horizon_days
+        mean: Floats = within + tail * self.horizon_days
+        return mean
 
     def paid_by(self, days: Dates) -> Floats:
         """(n,) chance of being paid on or before `days` (one day per row): 0 before start, the last cdf after H."""
@@ -72,3 +76,47 @@ class Distribution:
         """(n, 5) chance of being paid in each bucket of `AGEING_NAMES`, days past due; rows sum to 1."""
         edges = [self.paid_by(due + np.timedelta64(edge, "D")) for edge in AGEING_EDGES]
         return np.diff(np.stack(edges, axis=1), axis=1, prepend=0.0, append=1.0)
+
+
+def on_one_day(start: Dates, days: Days) -> Distribution:
+    """All the chance on `start + days` (n,); on the start day itself where that is past.
+
+    >>> on_one_day(np.array(["2024-01-01", "2024-01-01"], "M8[D]"), np.array([2, -5])).pmf.tolist()
+    [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+    """
+    day = np.clip(days, 0, LONGEST_DAYS - 1)
+    pmf = np.zeros((len(day), int(day.max(initial=0)) + 1))
+    pmf[np.arange(len(day)), day] = 1.0
+    return Distribution(start, pmf)
+
+
+def from_quantiles(start: Dates, shares: Sequence[float], days: Floats) -> Distribution:
+    """The distribution whose quantiles are `days` (n, shares) after `start`, rising along each row.
+
+    Straight between the quantiles, each tail wholly on its last quantile; a value counts for the day nearest to it.
+    Days before the start are ruled out and the rest scaled up; where nothing is left, the start day has it all. What
+    lies beyond `LONGEST_DAYS` is left out.
+
+    >>> from_quantiles(np.array(["2024-01-01"], "M8[D]"), (0.25, 0.75), np.array([[1.0, 2.0]])).pmf.tolist()
+    [[0.0, 0.5, 0.5]]
+    """
+    horizon = int(np.clip(np.ceil(days.max(initial=0.0)) + 1, 1, LONGEST_DAYS))
+    # Edge j is the end of day j - 1 and the start of day j.
+    edges = np.arange(horizon + 1, dtype=np.float64) - 0.5
+    cdf = _straight_between(edges, shares, days)
+    before = cdf[:, :1]
+    gone = before > 1.0 - 1e-9
+    cdf = np.where(gone, 1.0, (cdf - before) / np.where(gone, 1.0, 1.0 - before))
+    cdf[:, 0] = 0.0
+    return Distribution(start, np.diff(cdf, axis=1))
+
+
+def _straight_between(points: Floats, shares: Sequence[float], values: Floats) -> Floats:
+    """(n, points) the cdf at `points` of the distributions with these quantiles; equal quantiles make a step."""
+    cdf = shares[0] * (points >= values[:, :1]) + (1.0 - shares[-1]) * (points >= values[:, -1:])
+    for k in range(len(shares) - 1):
+        low, high = values[:, k : k + 1], values[:, k + 1 : k + 2]
+        gap = high - low
+        along = np.clip((points - low) / np.where(gap > 0, gap, 1.0), 0.0, 1.0)
+        cdf += (shares[k + 1] - shares[k]) * np.where(gap > 0, along, points >= low)
+    return np.minimum(cdf, 1.0)

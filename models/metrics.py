@@ -46,8 +46,8 @@ def crps(forecast: Distribution, days: Days) -> Floats:
     horizon = forecast.horizon_days
     happened = np.arange(horizon) >= days[:, None]
     outside = np.maximum(days - horizon, 0) + np.maximum(-days, 0)
-    squares: Floats = np.square(forecast.cdf - happened).sum(axis=1)
-    return squares + outside
+    score: Floats = np.square(forecast.cdf - happened).sum(axis=1) + outside
+    return score
 
 
 def pit(forecast: Distribution, days: Days, uniform: Floats) -> Floats:
