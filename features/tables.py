@@ -97,8 +97,14 @@ def _is_currency(column: str) -> Rule:
     return Rule(column, lambda: pl.col(column).is_in(sorted(exponents())), Kind.CURRENCY.words)
 
 
-def _instalments() -> pl.Expr:
-    return pl.col("instalments").list
+def _instalments(field: str) -> pl.Expr:
+    """One field of every instalment, as a list."""
+    return pl.col("instalments").list.eval(pl.element().struct.field(field))
+
+
+def _numbered_from_one() -> pl.Expr:
+    numbers, count = _instalments("number").list, pl.col("instalments").list.len()
+    return (numbers.min() == 1) & (numbers.max() == count) & (numbers.n_unique() == count)
 
 
 ENTITY = Table(
@@ -166,15 +172,16 @@ INVOICE = Table(
     ),
     (
         _is_currency("currency"),
-        Rule("instalments", lambda: _instalments().len() > 0, Kind.INSTALMENTS.words),
+        Rule("instalments", lambda: pl.col("instalments").list.len() > 0, Kind.INSTALMENTS.words),
+        Rule("instalments", _numbered_from_one, "numbers 1, 2, 3 and so on, each once"),
         Rule(
             "instalments",
-            lambda: _instalments().eval(pl.element().struct.field("due_date")).list.min() >= pl.col("issue_date"),
+            lambda: _instalments("due_date").list.min() >= pl.col("issue_date"),
             "due on or after issue_date (no negative terms)",
         ),
         Rule(
             "instalments",
-            lambda: _instalments().eval(pl.element().struct.field("amount_minor")).list.sum() == pl.col("amount_minor"),
+            lambda: _instalments("amount_minor").list.sum() == pl.col("amount_minor"),
             "amounts that sum to amount_minor",
         ),
     ),
