@@ -1,0 +1,137 @@
+"""A ledger opened for questions: what was open on a day, what was known of it, how it ended.
+
+    book = Book(Facts.read(lake))
+    subjects = book.open_receivables(as_of)
+    frame = book.features(subjects)
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+
+import polars as pl
+
+from features import labels
+from features.calendars import day_start, with_day_of, with_day_start
+from features.catalogue import catalogue
+from features.declarations import Declaration
+from features.engine import Prepared, prepare
+from features.errors import NotFound
+from features.events import attribute_names, entity_zones, event_frames, subject_columns
+from features.facts import Facts, standing
+from features.ledger import RECEIVABLE, receivable_states, receivable_versions
+
+SUBJECT = (
+    "entity_id",
+    "customer_id",
+    "invoice_id",
+    "instalment",
+    "currency",
+    "amount_minor",
+    "issue_date",
+    "due_date",
+    "cutoff_day",
+    "cutoff",
+)
+
+
+class Book:
+    """Facts with everything derived from them, each derived once and when first asked for."""
+
+    def __init__(self, facts: Facts, features: Sequence[Declaration] | None = None) -> None:
+        """`features` replaces the house's own catalogue (which adds the ledger's dated attributes by itself)."""
+        self.facts = facts
+        self.declared = tuple(features) if features is not None else catalogue(attribute_names(facts))
+
+    @cached_property
+    def zones(self) -> pl.DataFrame:
+        """entity_id, time_zone, entity_currency."""
+        return entity_zones(self.facts)
+
+    @cached_property
+    def states(self) -> pl.DataFrame:
+        """Every state of every receivable (`features.ledger.receivable_states`)."""
+        return receivable_states(self.facts)
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        """The engine's sorted streams."""
+        return prepare(self.declared, event_frames(self.facts, self.states))
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the feature columns, in declared order."""
+        return tuple(feature.name for feature in self.declared)
+
+    def last_known(self) -> datetime:
+        """The instant just after the last fact: what `as_of` means when nobody says."""
+        latest = [t["known_at"].max() for t in self.facts.tables.values() if len(t)]
+        if not latest:
+            raise NotFound("the ledger is empty; ingest some invoices first")
+        newest = max(instant for instant in latest if isinstance(instant, datetime))
+        return newest + timedelta(milliseconds=1)
+
+    def time_zone(self, entity_id: str) -> str:
+        """The entity's IANA time zone; `NotFound` lists the entities there are."""
+        zone_of = dict(self.zones.select("entity_id", "time_zone").iter_rows())
+        if entity_id not in zone_of:
+            raise NotFound(f"no entity {entity_id!r}; there are: {', '.join(sorted(zone_of)) or 'none'}")
+        return str(zone_of[entity_id])
+
+    def at_issue(self, first: date, until: date) -> pl.DataFrame:
+        """SUBJECT rows of what was issued from `first` until before `until`, each seen at the start of its issue day.
+
+        Amounts and dates are those of the first version; a document that was learnt after its issue day is seen on the
+        day it was learnt, since nobody could have asked before. Negative amounts are nobody's to pay: left out.
+        """
+        first_seen = receivable_versions(self.facts).sort("known_from").unique(RECEIVABLE, keep="first")
+        learnt = with_day_of(first_seen, "known_from", self.zones, "_learnt")
+        rows = learnt.with_columns(cutoff_day=pl.max_horizontal("issue_date", "_learnt")).filter(
+            pl.col("cutoff_day").is_between(first, until, closed="left") & (pl.col("amount_minor") > 0)
+        )
+        return self._subjects(rows)
+
+    def open_receivables(self, as_of: datetime, entity_id: str | None = None) -> pl.DataFrame:
+        """SUBJECT rows of all that was open, as known at `as_of` (of one entity, where named)."""
+        rows = standing(self.states, as_of).filter((pl.col("open_minor") > 0) & (pl.col("amount_minor") > 0))
+        if entity_id is not None:
+            self.time_zone(entity_id)
+            rows = rows.filter(pl.col("entity_id") == entity_id)
+        moment = rows.with_columns(cutoff=pl.lit(as_of.astimezone(UTC)).dt.cast_time_unit("ms"))
+        return _ordered(with_day_of(moment, "cutoff", self.zones, "cutoff_day"))
+
+    def subject(self, entity_id: str, invoice_id: str, as_of: datetime) -> pl.DataFrame:
+        """SUBJECT rows of one invoice's open instalments as known at `as_of`.
+
+        `NotFound` where it was not known then, or nothing of it was open then.
+        """
+        zone = self.time_zone(entity_id)
+        found = self.open_receivables(as_of, entity_id).filter(pl.col("invoice_id") == invoice_id)
+        if found.is_empty():
+            seen = standing(self.states, as_of).filter(
+                (pl.col("entity_id") == entity_id) & (pl.col("invoice_id") == invoice_id)
+            )
+            why = "is not open" if len(seen) else "is not known"
+            day = with_day_of(pl.DataFrame({"entity_id": [entity_id], "t": [as_of]}), "t", self.zones, "d")["d"][0]
+            raise NotFound(f"invoice {invoice_id!r} of {entity_id!r} {why} as of {day} ({zone})")
+        return found
+
+    def features(self, subjects: pl.DataFrame) -> pl.DataFrame:
+        """The FEATURE frame: `subjects` and a Float64 column for every declared feature, null where there is none."""
+        seen = self.prepared.lookup(subject_columns(subjects, self.facts))
+        return seen.select(*subjects.columns, *self.feature_names)
+
+    def labelled(self, frame: pl.DataFrame, observed_before: datetime | None = None) -> pl.DataFrame:
+        """`frame` with each receivable's outcome as known before `observed_before` (see `features.labels`)."""
+        return labels.labelled(frame, self.states, self.zones, observed_before or self.last_known())
+
+    def day_start(self, day: date, entity_id: str) -> datetime:
+        """The instant at which `day` starts where the entity is."""
+        return day_start(day, self.time_zone(entity_id))
+
+    def _subjects(self, rows: pl.DataFrame) -> pl.DataFrame:
+        return _ordered(with_day_start(rows, "cutoff_day", self.zones, "cutoff"))
+
+
+def _ordered(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(SUBJECT).sort("cutoff", *RECEIVABLE)

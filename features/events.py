@@ -1,0 +1,257 @@
+"""The ledger told as events: what the features count, add up and remember.
+
+An event is visible between `known_from` and `known_to`. Its values are exact integers (days, hundredths of the
+entity's currency, thousandths of a log), so that sums over it come out the same in any order and on any subset.
+"""
+
+import numpy as np
+import polars as pl
+
+from features.calendars import business_calendar, with_day_start
+from features.errors import BadInput
+from features.facts import Facts
+from features.ledger import receivable_versions
+from features.money import exponents
+
+OVERDUE_DAYS = (0, 30, 60, 90)
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+HEAD = ("entity_id", "customer_id", "segment", "event_id", "known_from", "known_to")
+
+
+def event_frames(facts: Facts, states: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Event name -> frame: HEAD columns and the values named in each function below.
+
+    states  `features.ledger.receivable_states(facts)`
+    """
+    states = _with_base_amount(with_customer(states, facts), facts)
+    owed = _with_base_amount(with_customer(receivable_versions(facts), facts), facts)
+    open_states = states.filter(pl.col("open_minor") > 0)
+    return {
+        "invoiced": _invoiced(owed),
+        "settled": _settled(states),
+        "open": _open(open_states),
+        **{f"overdue_{days}": _overdue(open_states, facts, days) for days in OVERDUE_DAYS},
+        "paid": _paid(facts),
+        "credited": _credited(facts),
+        **_attributes(facts),
+    }
+
+
+def attribute_names(facts: Facts) -> tuple[str, ...]:
+    """The names of the dated customer attributes, in order; each becomes features by itself."""
+    return tuple(facts.tables["customer_attribute"]["name"].unique().sort())
+
+
+def entity_zones(facts: Facts) -> pl.DataFrame:
+    """entity_id, time_zone, entity_currency of every entity; `BadInput` where a fact's entity is not declared."""
+    entities = facts.latest("entity").select("entity_id", "time_zone", pl.col("currency").alias("entity_currency"))
+    used = pl.concat([rows.select("entity_id") for rows in facts.tables.values()]).unique()
+    unknown = used.join(entities, on="entity_id", how="anti")["entity_id"].sort().to_list()
+    if unknown:
+        raise BadInput(f"no entity record for {unknown[0]!r}; every row's entity_id must be in the entity table")
+    return entities
+
+
+def with_customer(rows: pl.DataFrame, facts: Facts, *, at: str = "known_from") -> pl.DataFrame:
+    """`rows` with the customer's `segment` and `country` as known at the instant in column `at`; null where unknown."""
+    people = facts.spans("customer").select("entity_id", "customer_id", "segment", "country", since="known_from")
+    return _as_known(rows, people, by=["entity_id", "customer_id"], at=at)
+
+
+def _as_known(rows: pl.DataFrame, versions: pl.DataFrame, *, by: list[str], at: str = "known_from") -> pl.DataFrame:
+    """`rows` with the columns of the version that was known (column `since`) by the instant in column `at`."""
+    return (
+        rows.sort(at)
+        .join_asof(versions.sort("since"), left_on=at, right_on="since", by=by, check_sortedness=False)
+        .drop("since")
+    )
+
+
+def subject_columns(subjects: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+    """`subjects` with what the features compare history against, all as known at each `cutoff`.
+
+    segment, country   of the customer
+    amount_cents, log_amount   like the events'; null where no rate was known
+    terms_days, age_days, past_due_days   issue to due, issue to cutoff, due to cutoff
+    """
+    known = _with_base_amount(with_customer(subjects, facts, at="cutoff"), facts, at="cutoff")
+    return known.with_columns(
+        amount_cents=cents("amount_minor"),
+        log_amount=log_amount("amount_minor"),
+        terms_days=epoch_day("due_date") - epoch_day("issue_date"),
+        age_days=epoch_day("cutoff_day") - epoch_day("issue_date"),
+        past_due_days=epoch_day("cutoff_day") - epoch_day("due_date"),
+    )
+
+
+def _with_base_amount(rows: pl.DataFrame, facts: Facts, *, at: str = "known_from") -> pl.DataFrame:
+    """`rows` with `rate`, from minor units to hundredths of the entity's currency, by the last rate known by then.
+
+    Null where no rate was known: such amounts are left out of sums rather than mixed in.
+    """
+    there = facts.spans("fx_rate").select(
+        "entity_id", "currency", "to_currency", pl.col("rate").cast(pl.Float64), since="known_from"
+    )
+    back = there.select("entity_id", currency="to_currency", to_currency="currency", rate=1 / pl.col("rate"), since="since")
+    at_home = rows.join(entity_zones(facts).select("entity_id", to_currency="entity_currency"), on="entity_id")
+    digits = pl.col("currency").replace_strict(exponents(), return_dtype=pl.Int64, default=2)
+    rate = pl.when(pl.col("currency") == pl.col("to_currency")).then(1.0).otherwise(pl.col("rate"))
+    return (
+        _as_known(at_home, pl.concat([there, back]), by=["entity_id", "currency", "to_currency"], at=at)
+        .with_columns(rate=rate * pl.lit(10.0).pow(2 - digits))
+        .drop("to_currency")
+    )
+
+
+def cents(minor: str) -> pl.Expr:
+    """Column `minor` in hundredths of the entity's currency, rounded; needs the column `rate`."""
+    return (pl.col(minor) * pl.col("rate")).round().cast(pl.Int64)
+
+
+def log_amount(minor: str) -> pl.Expr:
+    """1000 x ln(1 + amount in the entity's currency), rounded to a whole number; amounts below zero count as zero."""
+    return (pl.max_horizontal(cents(minor), pl.lit(0)) / 100).log1p().mul(1000).round().cast(pl.Int64)
+
+
+def _receivable_id() -> pl.Expr:
+    return pl.format("{}/{}", "invoice_id", "instalment")
+
+
+def epoch_day(column: str) -> pl.Expr:
+    """Days since 1970-01-01."""
+    return pl.col(column).cast(pl.Int32).cast(pl.Int64)
+
+
+def _invoiced(owed: pl.DataFrame) -> pl.DataFrame:
+    """A receivable became known: amount, terms and issue day."""
+    return owed.select(
+        *HEAD[:3],
+        _receivable_id().alias("event_id"),
+        *HEAD[4:],
+        amount_cents=cents("amount_minor"),
+        log_amount=log_amount("amount_minor"),
+        terms_days=epoch_day("due_date") - epoch_day("issue_date"),
+        issue_day=epoch_day("issue_date"),
+    )
+
+
+def _settled(states: pl.DataFrame) -> pl.DataFrame:
+    """A receivable was settled by being paid: how late, how long it took, on what kind of day."""
+    paid = states.filter(pl.col("paid_date").is_not_null() & ~pl.col("cancelled") & (pl.col("amount_minor") > 0))
+    late = epoch_day("paid_date") - epoch_day("due_date")
+    weekday = pl.col("paid_date").dt.weekday()
+    return paid.with_columns(business_days_late=business_days_late(paid)).select(
+        *HEAD[:3],
+        _receivable_id().alias("event_id"),
+        *HEAD[4:],
+        "business_days_late",
+        days_late=late,
+        days_to_settle=epoch_day("paid_date") - epoch_day("issue_date"),
+        is_late=late > 0,
+        is_late_8=late > 7,
+        is_late_31=late > 30,
+        on_time=pl.col("business_days_late") == 0,
+        amount_cents=cents("amount_minor"),
+        log_amount=log_amount("amount_minor"),
+        late_x_log_amount=late * log_amount("amount_minor"),
+        log_amount_squared=log_amount("amount_minor").pow(2),
+        late_cents_days=late.clip(lower_bound=0) * cents("amount_minor"),
+        terms_days=epoch_day("due_date") - epoch_day("issue_date"),
+        paid_day=epoch_day("paid_date"),
+        paid_month_end=pl.col("paid_date").dt.month_end().sub(pl.col("paid_date")).dt.total_days() <= 2,
+        paid_mid_month=pl.col("paid_date").dt.day().is_between(13, 17),
+        **{f"paid_{name}": weekday == number for number, name in enumerate(WEEKDAYS, start=1)},
+    )
+
+
+def business_days_late(rows: pl.DataFrame) -> pl.Series:
+    """Business days of the payer's country from due to paid; a due date on a day off counts as the next business day.
+
+    rows  due_date, paid_date, country (null: weekends only)
+    """
+    late = np.zeros(len(rows), dtype=np.int64)
+    countries = rows["country"].to_numpy()
+    due, paid = (rows[c].to_numpy().astype("datetime64[D]") for c in ("due_date", "paid_date"))
+    years = _years(due, paid)
+    for country in rows["country"].unique():
+        at = np.array([c == country for c in countries]) if country else np.array([c is None for c in countries])
+        calendar = business_calendar(country, *years)
+        first, last = (np.busday_offset(d[at], 0, roll="forward", busdaycal=calendar) for d in (due, paid))
+        late[at] = np.busday_count(first, last, busdaycal=calendar)
+    return pl.Series("business_days_late", late)
+
+
+def _years(*days: np.ndarray[tuple[int], np.dtype[np.datetime64]]) -> tuple[int, int]:
+    known = np.concatenate(days)
+    if len(known) == 0:
+        return (1970, 1970)
+    years = known.astype("datetime64[Y]").astype(int) + 1970
+    return int(years.min()), int(years.max()) + 1
+
+
+def _open(open_states: pl.DataFrame) -> pl.DataFrame:
+    """A receivable is open: how much, due when."""
+    return open_states.select(
+        *HEAD[:3],
+        _receivable_id().alias("event_id"),
+        *HEAD[4:],
+        open_cents=cents("open_minor"),
+        due_day=epoch_day("due_date"),
+        partly_paid=pl.col("open_minor") < pl.col("amount_minor"),
+    )
+
+
+def _overdue(open_states: pl.DataFrame, facts: Facts, days: int) -> pl.DataFrame:
+    """A receivable is open and more than `days` days past due.
+
+    It becomes so at the start of the day after, and is so for a cutoff at that very instant: hence the millisecond.
+    """
+    since = with_day_start(
+        open_states.with_columns(_overdue_day=pl.col("due_date") + pl.duration(days=days + 1)),
+        "_overdue_day",
+        entity_zones(facts),
+        "_since",
+    ).with_columns(pl.col("_since") - pl.duration(milliseconds=1))
+    begun = since.with_columns(known_from=pl.max_horizontal("known_from", "_since"))
+    return _open(begun.filter(pl.col("known_to").is_null() | (pl.col("known_from") < pl.col("known_to"))))
+
+
+def _paid(facts: Facts) -> pl.DataFrame:
+    """Money came in from a known payer."""
+    rows = with_customer(facts.spans("payment").drop_nulls("customer_id"), facts)
+    return _with_base_amount(rows, facts).select(
+        *HEAD[:3],
+        pl.col("payment_id").alias("event_id"),
+        *HEAD[4:],
+        amount_cents=cents("amount_minor"),
+        value_day=epoch_day("value_date"),
+    )
+
+
+def _credited(facts: Facts) -> pl.DataFrame:
+    """Part of a receivable was credited or written off instead of paid."""
+    owners = facts.spans("invoice").select("entity_id", "invoice_id", "customer_id", since="known_from")
+    credits = facts.spans("allocation").filter(pl.col("kind") != "payment")
+    rows = _as_known(credits, owners, by=["entity_id", "invoice_id"]).drop_nulls("customer_id")
+    return _with_base_amount(with_customer(rows, facts), facts).select(
+        *HEAD[:3],
+        pl.col("allocation_id").alias("event_id"),
+        *HEAD[4:],
+        amount_cents=cents("amount_minor"),
+        written_off=pl.col("kind") == "write_off",
+    )
+
+
+def _attributes(facts: Facts) -> dict[str, pl.DataFrame]:
+    """One event type per attribute name: its value and the day it holds from."""
+    rows = with_customer(facts.spans("customer_attribute"), facts)
+    return {
+        f"attribute_{name}": rows.filter(pl.col("name") == name).select(
+            *HEAD[:3],
+            pl.col("attribute_id").alias("event_id"),
+            *HEAD[4:],
+            pl.col("value"),
+            attribute_day=epoch_day("day"),
+        )
+        for name in attribute_names(facts)
+    }

@@ -1,0 +1,69 @@
+"""All that is known: every version of every fact, and for how long each version was the word."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import polars as pl
+
+from features.tables import TABLES, Table, table
+
+
+class Versions(Protocol):
+    """What can list every version of a table: the lake."""
+
+    def versions(self, table: Table, *, before: datetime | None = None) -> pl.LazyFrame:
+        """Rows of `table.schema` with `known_at` before `before`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Every version of every canonical table, in memory; a table without rows is there and empty."""
+
+    tables: Mapping[str, pl.DataFrame]
+
+    @classmethod
+    def of(cls, tables: Mapping[str, pl.DataFrame]) -> "Facts":
+        """Facts from some tables; the others are empty."""
+        return cls({t.name: tables.get(t.name, pl.DataFrame(schema=t.schema)).select(list(t.schema)) for t in TABLES})
+
+    @classmethod
+    def read(cls, lake: Versions, *, before: datetime | None = None) -> "Facts":
+        """Everything the lake knew before `before` (everything, where that is None)."""
+        return cls.of({t.name: lake.versions(t, before=before).collect() for t in TABLES})
+
+    def before(self, as_of: datetime) -> "Facts":
+        """Only what was known before `as_of`; entities stay whole, since they are the frame and not the picture."""
+        known = {name: rows.filter(pl.col("known_at") < as_of) for name, rows in self.tables.items()}
+        return Facts({**known, "entity": self.tables["entity"]})
+
+    def spans(self, name: str) -> pl.DataFrame:
+        """The table's own columns with `known_from` and `known_to`: the instants between which a version was the word.
+
+        `known_to` is null while a version still stands. Versions that the source took back have no row; a version
+        overtaken in the same instant has none either.
+        """
+        declared = table(name)
+        own = [c.name for c in declared.columns if c.name not in ("source", "source_id", "known_at", "digest", "deleted")]
+        return (
+            self.tables[name]
+            .sort(*declared.key, "known_at", "digest")
+            .with_columns(
+                known_from=pl.col("known_at"),
+                known_to=pl.col("known_at").shift(-1).over(declared.key),
+            )
+            .filter(~pl.col("deleted") & (pl.col("known_to").is_null() | (pl.col("known_from") < pl.col("known_to"))))
+            .select(*own, "known_from", "known_to")
+        )
+
+    def latest(self, name: str) -> pl.DataFrame:
+        """The table's own columns as they stand after everything that is known."""
+        return self.spans(name).filter(pl.col("known_to").is_null()).drop("known_from", "known_to")
+
+
+def standing(spans: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+    """The rows of `spans` that were the word at `as_of`: learnt before it, not replaced before it."""
+    ended_later = pl.col("known_to").is_null() | (pl.col("known_to") >= as_of)
+    return spans.filter((pl.col("known_from") < as_of) & ended_later)

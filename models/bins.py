@@ -1,0 +1,189 @@
+"""Days as rows: the grid on which the hazard of being paid is learnt, and what is special about each day.
+
+A receivable that is unpaid at its cutoff faces one bin after another: single days up to `DAILY_UNTIL` days past due,
+then weeks, then months. A bin's own features say what day it is (weekday, business day, month end) and where it stands
+against the due date and the customer's habits.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from features.calendars import business_calendar
+from features.events import WEEKDAYS
+
+Ints = NDArray[np.int64]
+Matrix = NDArray[np.float32]
+
+DAILY_UNTIL = 45
+WEEKS = 12
+MONTHS = 8
+MONTH_DAYS = 30
+# Last day, relative to due, that any bin covers: what is paid later counts as "not within the horizon".
+LAST_DAY = DAILY_UNTIL + 7 * WEEKS + MONTH_DAYS * MONTHS
+
+# Customer habits (features) that a bin is held against, each in days past due.
+HABITS = ("days_late_mean", "days_late_median", "days_late_last", "days_late_ewma", "days_late_q10", "days_late_q90")
+BUSINESS_HABIT = "business_days_late_mean"
+WEEKDAY_HABITS = tuple(f"paid_{name}_share" for name in WEEKDAYS)
+MONTH_END_HABIT = "paid_month_end_share"
+
+BIN_FEATURES = (
+    "bin_past_due_days",
+    "bin_wait_days",
+    "bin_width_days",
+    "bin_weekday",
+    "bin_is_business",
+    "bin_days_off_before",
+    "bin_day_of_month",
+    "bin_days_to_month_end",
+    "bin_business_days_to_month_end",
+    "bin_business_days_past_due",
+    "bin_weekday_share",
+    "bin_weekday_runs_to",
+    "bin_month_end_share",
+    *(f"bin_less_{habit}" for habit in HABITS),
+    f"bin_less_{BUSINESS_HABIT}",
+)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Bins of n receivables, flattened: bin k belongs to receivable `row[k]` and covers `width[k]` days from `first[k]`.
+
+    row    (m,)  index of the receivable; bins of one receivable are consecutive and ordered
+    first  (m,)  first day of the bin, as days since 1970-01-01
+    width  (m,)  number of days in it
+    """
+
+    row: Ints
+    first: Ints
+    width: Ints
+
+    def take(self, chosen: Ints) -> "Grid":
+        """Some of the bins."""
+        return Grid(self.row[chosen], self.first[chosen], self.width[chosen])
+
+
+def epoch_days(frame: pl.DataFrame, column: str) -> Ints:
+    """A Date column as days since 1970-01-01; null becomes the smallest integer."""
+    return frame[column].cast(pl.Int32).cast(pl.Int64).fill_null(np.iinfo(np.int64).min).to_numpy()
+
+
+def grid(start: Ints, due: Ints) -> Grid:
+    """All bins from `start` to `LAST_DAY` days past due, for n receivables; a start beyond that has none.
+
+    >>> grid(np.array([100]), np.array([100 + LAST_DAY])).width.sum() == 2 * LAST_DAY - LAST_DAY + 1
+    True
+    """
+    edges = np.concatenate(
+        [
+            DAILY_UNTIL + 1 + 7 * np.arange(WEEKS + 1),
+            DAILY_UNTIL + 1 + 7 * WEEKS + MONTH_DAYS * np.arange(1, MONTHS + 1),
+        ]
+    )
+    daily = np.maximum(due + DAILY_UNTIL + 1 - start, 0)
+    parts = [_daily_bins(start, daily)]
+    for low, high in zip(edges[:-1], edges[1:], strict=True):
+        first = np.maximum(due + low, start)
+        width = due + high - first
+        row = np.flatnonzero(width > 0)
+        parts.append(Grid(row, first[row], width[row]))
+    whole = Grid(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("row", "first", "width")))
+    return whole.take(np.lexsort((whole.first, whole.row)))
+
+
+def _daily_bins(start: Ints, count: Ints) -> Grid:
+    row = np.repeat(np.arange(len(start)), count)
+    offset = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    return Grid(row, start[row] + offset, np.ones(len(row), dtype=np.int64))
+
+
+def bin_features(bins: Grid, frame: pl.DataFrame, countries: Sequence[str | None]) -> Matrix:
+    """(m, len(BIN_FEATURES)) what is special about each bin.
+
+    frame      FEATURE frame of the n receivables
+    countries  (n,) the payer's country, for its business days
+    """
+    start, due = epoch_days(frame, "cutoff_day"), epoch_days(frame, "due_date")
+    past_due = bins.first - due[bins.row]
+    day = bins.first.astype("datetime64[D]")
+    month = day.astype("datetime64[M]")
+    single = bins.width == 1
+    weekday = (bins.first + 3) % 7
+    calendar = _Calendars(bins, due, countries)
+    habits = {name: _habit(frame, name)[bins.row] for name in (*HABITS, BUSINESS_HABIT, MONTH_END_HABIT)}
+    weekday_habits = np.stack([_habit(frame, name) for name in WEEKDAY_HABITS], axis=1)
+    columns = [
+        past_due,
+        bins.first - start[bins.row],
+        bins.width,
+        np.where(single, weekday, np.nan),
+        np.where(single, calendar.is_business, np.nan),
+        np.where(single, calendar.days_off_before, np.nan),
+        np.where(single, (day - month).astype(int) + 1, np.nan),
+        np.where(single, ((month + 1).astype("datetime64[D]") - day).astype(int) - 1, np.nan),
+        np.where(single, calendar.to_month_end, np.nan),
+        calendar.past_due,
+        np.where(single, weekday_habits[bins.row, weekday], np.nan),
+        np.where(single, _share_so_far(weekday_habits)[bins.row, weekday], np.nan),
+        habits[MONTH_END_HABIT],
+        *(past_due - habits[name] for name in HABITS),
+        calendar.past_due - habits[BUSINESS_HABIT],
+    ]
+    return np.stack([np.asarray(c, dtype=np.float32) for c in columns], axis=1)
+
+
+def _habit(frame: pl.DataFrame, name: str) -> NDArray[np.float64]:
+    return frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+
+
+def _share_so_far(weekday_habits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, 7) share of the customer's payments on Monday up to and including each weekday."""
+    return np.cumsum(weekday_habits, axis=1)
+
+
+class _Calendars:
+    """Business-day facts of each bin, by the country of its payer."""
+
+    def __init__(self, bins: Grid, due: Ints, countries: Sequence[str | None]) -> None:
+        m = len(bins.row)
+        self.is_business = np.zeros(m, dtype=bool)
+        self.days_off_before = np.zeros(m, dtype=np.int64)
+        self.to_month_end = np.zeros(m, dtype=np.int64)
+        self.past_due = np.zeros(m, dtype=np.int64)
+        if m == 0:
+            return
+        low = int(min(bins.first.min(), due.min())) - 40
+        high = int(max(bins.first.max(), due.max())) + 40
+        country_of = np.array([c or "" for c in countries])
+        for country in np.unique(country_of):
+            table = _CalendarTable(country or None, low, high)
+            at = np.flatnonzero((country_of == country)[bins.row])
+            day, due_day = bins.first[at] - low, due[bins.row[at]] - low
+            self.is_business[at] = table.is_business[day]
+            self.days_off_before[at] = table.days_off_before[day]
+            self.to_month_end[at] = table.to_month_end[day]
+            self.past_due[at] = table.count_before[day] - table.count_before[due_day]
+
+
+class _CalendarTable:
+    """One country's days from `low` to `high`, precomputed, so that a bin is a look-up."""
+
+    def __init__(self, country: str | None, low: int, high: int) -> None:
+        days = np.arange(low, high + 1).astype("datetime64[D]")
+        years = days[[0, -1]].astype("datetime64[Y]").astype(int) + 1970
+        calendar = business_calendar(country, int(years[0]), int(years[1]))
+        self.is_business = np.is_busday(days, busdaycal=calendar)
+        # business days strictly before each day
+        self.count_before = np.concatenate([[0], np.cumsum(self.is_business)[:-1]])
+        index = np.arange(len(days))
+        last_business = np.maximum.accumulate(np.where(self.is_business, index, -1))
+        self.days_off_before = index - np.concatenate([[-1], last_business[:-1]]) - 1
+        next_month = (days.astype("datetime64[M]") + 1).astype("datetime64[D]").astype(np.int64) - low
+        total = int(self.is_business.sum())
+        after = np.append(self.count_before, total)
+        self.to_month_end = after[np.minimum(next_month, len(days))] - self.count_before
