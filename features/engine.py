@@ -1,0 +1,198 @@
+"""The as-of engine: compiles declared features into sorted streams once, then looks up any number of cutoffs.
+
+    prepared = prepare(features, events)
+    frame = prepared.lookup(subjects)
+
+An event frame has `event_id`, `known_from`, `known_to`, the columns of the keys that its features use (`entity_id`,
+`customer_id`, `segment`) and value columns. A subject has the same key columns, `cutoff` and, for ages, `cutoff_day`.
+Everything is computed per key from whole numbers or in one fixed order, so a subject's features are the same to the
+last bit whichever other customers, subjects or later events are there. `features/oracle.py` says the same naively.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from features.aggregates import Additive
+from features.declarations import Declaration, Derived, Feature, Key, check, check_subjects
+from features.streams import MS_PER_DAY, Clock, Numbers, Stream, additive_stream, ordered_stream
+
+Events = Mapping[str, pl.DataFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyIndex:
+    """Every key among the events, numbered from 0."""
+
+    key: Key
+    numbered: pl.DataFrame
+
+    @staticmethod
+    def of(key: Key, frames: Iterable[pl.DataFrame]) -> "KeyIndex":
+        """The distinct keys of `frames`; rows with a null in a key column have none."""
+        columns = list(key.columns)
+        distinct = pl.concat([frame.select(columns).unique() for frame in frames]).drop_nulls().unique()
+        return KeyIndex(key, distinct.with_row_index("number").with_columns(pl.col("number").cast(pl.Int64)))
+
+    def numbers(self, frame: pl.DataFrame) -> pl.Series:
+        """The number of each row's key; null where it is null or unknown."""
+        columns = list(self.key.columns)
+        return frame.select(columns).join(self.numbered, on=columns, how="left", maintain_order="left")["number"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Streams of all features, built once; `lookup` only reads them, from as many threads as one likes."""
+
+    declarations: tuple[Declaration, ...]
+    clock: Clock
+    keys: dict[Key, KeyIndex]
+    streams: tuple[tuple[Key, Stream], ...]
+
+    def lookup(self, subjects: pl.DataFrame) -> pl.DataFrame:
+        """The subjects, row for row, with one Float64 column per declaration in declared order; null = not available.
+
+        `BadSetting` where a column that a feature reads is missing from the subjects, or is there already.
+        """
+        check_subjects(self.declarations, subjects)
+        states = [self._states(cutoffs, key) for cutoffs, key in ((self._cutoffs(subjects, k), k) for k in self.keys)]
+        frame = pl.concat([subjects, *(s for group in states for s in group)], how="horizontal")
+        frame = frame.with_columns(
+            (pl.col("cutoff_day").cast(pl.Int64) - pl.col(d.name)).alias(d.name)
+            for d in self.declarations
+            if isinstance(d, Feature) and d.aggregate.is_age
+        )
+        for derived in _levels(self.declarations):
+            frame = frame.with_columns(_finite(d.expr()).alias(d.name) for d in derived)
+        return frame.select(*subjects.columns, *(d.name for d in self.declarations))
+
+    def _cutoffs(self, subjects: pl.DataFrame, key: Key) -> "_Cutoffs":
+        keys = self.keys[key].numbers(subjects).fill_null(-1).to_numpy()
+        ticks = subjects.select(self.clock.tick(pl.col("cutoff")).clip(1).fill_null(1))["cutoff"].to_numpy()
+        return _Cutoffs.of(keys, ticks, self.clock)
+
+    def _states(self, cutoffs: "_Cutoffs", key: Key) -> list[pl.DataFrame]:
+        return [cutoffs.states(stream) for of_key, stream in self.streams if of_key == key]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cutoffs:
+    """Distinct (key, tick) in order, which makes the search walk the streams from one end to the other."""
+
+    keys: Numbers
+    ticks: Numbers
+    place: Numbers
+
+    @staticmethod
+    def of(keys: Numbers, ticks: Numbers, clock: Clock) -> "_Cutoffs":
+        codes = clock.code(keys, ticks)
+        order = np.argsort(codes)
+        codes = codes[order]
+        is_first = np.diff(codes, prepend=codes[:1] - 1) != 0
+        place = np.empty(len(codes), dtype=np.int64)
+        place[order] = np.cumsum(is_first) - 1
+        first = order[is_first]
+        return _Cutoffs(keys[first], ticks[first], place)
+
+    def states(self, stream: Stream) -> pl.DataFrame:
+        """One row per subject."""
+        return stream.states[stream.rows(self.keys, self.ticks)[self.place]]
+
+
+def prepare(declarations: Sequence[Declaration], events: Events) -> Prepared:
+    """All streams. `BadSetting` for a declaration that does not fit the events, `BadInput` for too many of them."""
+    check(declarations, events)
+    features = [d for d in declarations if isinstance(d, Feature)]
+    used = {name: _cleaned(events[name]) for name in sorted({f.event for f in features})}
+    clock = _clock(used, max((f.window_days or 0 for f in features), default=0))
+    keys = {key: KeyIndex.of(key, [used[f.event] for f in features if f.key == key]) for key in _keys(features)}
+    for index in keys.values():
+        clock.check_room(index.numbered.height)
+    numbers: dict[tuple[str, Key], pl.Series] = {}
+    streams = []
+    for group in _groups(features, used):
+        event, key = group[0].event, group[0].key
+        if (event, key) not in numbers:
+            numbers[event, key] = keys[key].numbers(used[event])
+        streams.append((key, _stream(group, used[event], numbers[event, key], clock, keys[key].numbered.height)))
+    return Prepared(tuple(declarations), clock, keys, tuple(streams))
+
+
+def compute(declarations: Sequence[Declaration], events: Events, subjects: pl.DataFrame) -> pl.DataFrame:
+    """`prepare` and `lookup` in one."""
+    return prepare(declarations, events).lookup(subjects)
+
+
+def _cleaned(frame: pl.DataFrame) -> pl.DataFrame:
+    """Without rows that are never visible, and with null for the floats that are not finite."""
+    ever_visible = pl.col("known_to").is_null() | (pl.col("known_to") > pl.col("known_from"))
+    return frame.filter(ever_visible).with_columns(_finite(pl.col(pl.Float64)))
+
+
+def _finite(value: pl.Expr) -> pl.Expr:
+    value = value.cast(pl.Float64)
+    return pl.when(value.is_finite()).then(value)
+
+
+def _clock(events: Events, window_days: int) -> Clock:
+    frames = [frame.select("known_from", "known_to") for frame in events.values()]
+    known = (
+        pl.concat(frames).select(
+            pl.col("known_from").min().dt.epoch("ms").alias("first"),
+            pl.max_horizontal(pl.col("known_from").max(), pl.col("known_to").max()).dt.epoch("ms").alias("last"),
+        )
+        if frames
+        else pl.DataFrame({"first": [None], "last": [None]})
+    )
+    first, last = known.row(0)
+    if first is None:
+        return Clock(0, 1)
+    return Clock(first, last - first + 1 + window_days * MS_PER_DAY)
+
+
+def _keys(features: Iterable[Feature]) -> list[Key]:
+    return list(dict.fromkeys(f.key for f in features))
+
+
+def _groups(features: Sequence[Feature], events: Events) -> list[list[Feature]]:
+    """Features that can share a stream: one reads the same rows as the other."""
+    groups: dict[tuple[object, ...], list[Feature]] = {}
+    for feature in features:
+        sparse = [c for c in feature.aggregate.columns if events[feature.event][c].null_count()]
+        own = None if isinstance(feature.aggregate, Additive) else ("ordered", *sparse)
+        groups.setdefault((feature.event, feature.key, feature.window_days, feature.where, own), []).append(feature)
+    return list(groups.values())
+
+
+def _stream(group: list[Feature], frame: pl.DataFrame, numbers: pl.Series, clock: Clock, key_count: int) -> Stream:
+    one = group[0]
+    is_additive = isinstance(one.aggregate, Additive)
+    columns = sorted({c for f in group for c in f.aggregate.columns} | ({one.where} if one.where else set()))
+    rows = frame.select(
+        numbers.alias("_key"),
+        clock.tick(pl.col("known_from")).alias("_from"),
+        clock.tick(pl.col("known_to")).alias("_to"),
+        *([] if is_additive else [pl.col("event_id").alias("_id")]),
+        *columns,
+    ).filter(
+        pl.col("_key").is_not_null(),
+        *([pl.col(one.where)] if one.where else []),
+        *([] if is_additive else [pl.col(c).is_not_null() for c in columns]),
+    )
+    if is_additive:
+        return additive_stream(rows, clock, group, one.window_days)
+    return ordered_stream(rows, clock, group, key_count)
+
+
+def _levels(declarations: Iterable[Declaration]) -> list[list[Derived]]:
+    """Derived features in batches that need nothing of their own batch."""
+    levels: list[list[Derived]] = []
+    level_of: dict[str, int] = {}
+    for derived in (d for d in declarations if isinstance(d, Derived)):
+        level = max((level_of.get(name, -1) for name in derived.needs), default=-1) + 1
+        level_of[derived.name] = level
+        levels.extend([[]] if level == len(levels) else [])
+        levels[level].append(derived)
+    return levels
