@@ -52,7 +52,7 @@ class Fitted(Protocol):
 class RanksLate(Protocol):
     """A `Fitted` whose chance of being late is not that of its distribution, such as a rule that names one day."""
 
-    def late(self, features: pl.DataFrame, late_days: int) -> Floats:
+    def late_chance(self, features: pl.DataFrame, late_days: int) -> Floats:
         """(n,) chance of being paid `late_days` or more days after due, or never."""
         ...
 
@@ -75,7 +75,7 @@ class _DueDateFitted:
     def distribution(self, features: pl.DataFrame) -> Distribution:
         return _on(features, np.zeros(len(features)))
 
-    def late(self, features: pl.DataFrame, late_days: int) -> Floats:
+    def late_chance(self, features: pl.DataFrame, late_days: int) -> Floats:
         return np.full(len(features), _share_late(self.days_late, late_days))
 
 
@@ -98,7 +98,7 @@ class _CustomerAverageFitted:
         expected = np.where(np.isnan(mean), self.days_late.mean(), mean)
         return _on(features, expected)
 
-    def late(self, features: pl.DataFrame, late_days: int) -> Floats:
+    def late_chance(self, features: pl.DataFrame, late_days: int) -> Floats:
         share, pooled = _column(features, SHARE_LATE_COLUMN), _share_late(self.days_late, 1)
         own = np.where(np.isnan(share), pooled, share)
         # The history column counts 1+ days; for a later event the same ranking, at that event's overall level.
@@ -222,7 +222,7 @@ def _clock(features: pl.DataFrame) -> tuple[Dates, Days]:
 
 
 def _settled() -> pl.Expr:
-    return pl.col("paid_date").is_not_null() & ~pl.col("cancelled").fill_null(False)
+    return pl.col("paid_date").is_not_null()
 
 
 def _share_late(days_late: Floats, late_days: int) -> float:

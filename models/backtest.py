@@ -1,0 +1,260 @@
+"""The rolling origin: what each forecaster would have said, window by window, and how each row ended.
+
+For each window [origin, next origin) of `cutoff`..`until` every forecaster learns from the receivables first seen
+before the origin, with the outcomes known at the origin, and answers for those first seen in the window. A receivable
+is first seen on its issue day, or on the day it was learnt where that is later. An origin is one instant: the earliest
+start of its day among the entities, so that no entity's facts of that day are used.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from typing import Literal, Protocol
+
+import numpy as np
+import polars as pl
+
+from features.errors import BadInput, BadSetting
+from models.baselines import Fitted, Forecaster, RanksLate, standard_baselines
+from models.distribution import Distribution, Floats
+from models.scorecard import outcomes, scores
+
+OURS = "duecast"
+FIRST_DAY = date(1900, 1, 1)
+EXAMPLES = 6
+ROWS_AT_ONCE = 8192
+OUTCOME = ("paid_date", "cancelled", "observed_until")
+
+Train = Callable[[pl.DataFrame], Fitted]
+
+
+class Book(Protocol):
+    """What a backtest asks of `features.book.Book`."""
+
+    def at_issue(self, first: date, until: date) -> pl.DataFrame:
+        """SUBJECT rows first seen from `first` until before `until`."""
+        ...
+
+    def features(self, subjects: pl.DataFrame) -> pl.DataFrame:
+        """The FEATURE frame of the subjects, as known at each row's `cutoff`."""
+        ...
+
+    def labelled(self, frame: pl.DataFrame, observed_before: datetime | None = None) -> pl.DataFrame:
+        """The LABELLED frame: outcomes as known before that instant, or all; rows taken back by then are dropped."""
+        ...
+
+    def day_start(self, day: date, entity_id: str) -> datetime:
+        """The instant at which `day` starts where the entity is."""
+        ...
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """What to test: receivables first seen in [cutoff, until), in `origins` windows of equal length.
+
+    late_days  the event is "paid that many or more days late, or never"
+    history    features as of each first-seen day ("as-of"), or as of the window's origin ("frozen")
+    """
+
+    cutoff: date
+    until: date
+    origins: int = 1
+    late_days: int = 1
+    history: Literal["as-of", "frozen"] = "as-of"
+    train_from: date = FIRST_DAY
+    draws: int = 1000
+    segment_draws: int = 200
+    seed: int = 0
+    baselines: tuple[Forecaster, ...] = field(default_factory=standard_baselines)
+
+    def __post_init__(self) -> None:
+        days = (self.until - self.cutoff).days
+        _check(days >= 1, f"until {self.until} is not after cutoff {self.cutoff}", "a later day")
+        _check(1 <= self.origins <= days, f"origins is {self.origins}", f"1 to {days}, at most one a day")
+        _check(self.late_days >= 1, f"late_days is {self.late_days}", "1 or more")
+        _check(self.history in ("as-of", "frozen"), f"history is {self.history!r}", "as-of or frozen")
+        _check(
+            self.train_from < self.cutoff, f"train_from {self.train_from} is not before the cutoff", "an earlier day"
+        )
+        _check(min(self.draws, self.segment_draws) >= 1, "no bootstrap draws", "1 or more draws")
+
+    def windows(self) -> list[tuple[date, date]]:
+        """The (origin, end) of each window, in time order."""
+        days = (self.until - self.cutoff).days
+        edges = [self.cutoff + timedelta(days=days * k // self.origins) for k in range(self.origins + 1)]
+        return list(pairwise(edges))
+
+
+@dataclass(frozen=True)
+class Window:
+    """What one window used: rows trained on, settled among them, rows tested, and rows taken back since."""
+
+    origin: date
+    end: date
+    train: int = 0
+    train_settled: int = 0
+    test: int = 0
+    withdrawn: int = 0
+
+
+@dataclass(frozen=True)
+class Examples:
+    """A few paid receivables of the last window, from sure to unsure, with our forecast: for pictures."""
+
+    rows: pl.DataFrame
+    forecast: Distribution
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """Every test row with its outcome, and every forecaster's scores of it.
+
+    rows      SUBJECT, `OUTCOME` and text columns, `origin`, and the Float64 columns asked for by `keep`
+    scores    forecaster name (ours: "duecast") -> its `models.scorecard.SCORES`, row for row
+    windows   what each window used
+    """
+
+    rows: pl.DataFrame
+    scores: dict[str, pl.DataFrame]
+    windows: list[Window]
+    examples: Examples
+
+
+def backtest(book: Book, train: Train, settings: EvaluationSettings, *, keep: tuple[str, ...] = ()) -> Backtest:
+    """Run every window; `keep` names feature columns to hand on with the rows.
+
+    `BadInput` where a window has nothing settled to learn from, or there is nothing to test in any.
+    """
+    subjects = book.at_issue(settings.train_from, settings.until)
+    run = _Run(book, train, settings, book.features(subjects), tuple(subjects.columns))
+    parts = [run.window(number) for number in range(settings.origins)]
+    tested = [part for part in parts if len(part.rows)]
+    if not tested:
+        raise BadInput(_nothing_to_test(settings, subjects))
+    kept = (*subjects.columns, *_texts(run.issued, subjects.columns), *keep, *OUTCOME, "origin")
+    return Backtest(
+        pl.concat([part.rows.select(kept) for part in tested]),
+        {name: pl.concat([part.scores[name] for part in tested]) for name in tested[0].scores},
+        [part.windows[0] for part in parts],
+        tested[-1].examples,
+    )
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What all windows share. issued: the FEATURE frame of everything first seen before `until`, as of then."""
+
+    book: Book
+    train: Train
+    settings: EvaluationSettings
+    issued: pl.DataFrame
+    subject: tuple[str, ...]
+
+    def window(self, number: int) -> Backtest:
+        """One window's backtest; without rows, and nothing trained, where it has nothing to test."""
+        origin, end = self.settings.windows()[number]
+        asked = self._asked(origin, end)
+        rows = self.book.labelled(asked)
+        used = Window(origin, end, test=len(rows), withdrawn=len(asked) - len(rows))
+        if rows.is_empty():
+            return Backtest(rows, {}, [used], _no_examples(rows))
+        training = self._training(origin)
+        fitted = {baseline.name: baseline.fit(training) for baseline in self.settings.baselines}
+        fitted[OURS] = self.train(training)
+        features = rows.select(asked.columns)
+        uniform = np.random.default_rng([self.settings.seed, number]).random(len(rows))
+        scored = {
+            name: _scored(answers, features, rows, self.settings.late_days, uniform) for name, answers in fitted.items()
+        }
+        return Backtest(
+            rows.with_columns(origin=pl.lit(origin.isoformat())),
+            scored,
+            [replace(used, train=len(training), train_settled=training["paid_date"].count())],
+            _examples(fitted[OURS], features, rows, scored[OURS]),
+        )
+
+    def _asked(self, origin: date, end: date) -> pl.DataFrame:
+        """The FEATURE frame to answer for, with the knowledge that `history` allows."""
+        asked = self.issued.filter(pl.col("cutoff_day").is_between(origin, end, closed="left"))
+        if self.settings.history == "as-of" or asked.is_empty():
+            return asked
+        at_origin = pl.lit(self._instant(origin)).cast(asked.schema["cutoff"])
+        frozen = asked.select(self.subject).with_columns(cutoff=pl.min_horizontal("cutoff", at_origin))
+        return self.book.features(frozen)
+
+    def _training(self, origin: date) -> pl.DataFrame:
+        seen = self.issued.filter(pl.col("cutoff_day") < origin)
+        training = self.book.labelled(seen, self._instant(origin))
+        if not training["paid_date"].count():
+            raise BadInput(_nothing_to_learn(origin, len(training), self.issued))
+        return training
+
+    def _instant(self, origin: date) -> datetime:
+        """The earliest start of `origin` among the entities."""
+        entities = self.issued["entity_id"].unique().to_list()
+        return min(self.book.day_start(origin, entity) for entity in entities).astimezone(UTC)
+
+
+def _scored(
+    fitted: Fitted, features: pl.DataFrame, rows: pl.DataFrame, late_days: int, uniform: Floats
+) -> pl.DataFrame:
+    """Scores of all rows, some at a time: a distribution holds a number per row and day."""
+    parts = []
+    for first in range(0, len(rows), ROWS_AT_ONCE):
+        some = slice(first, first + ROWS_AT_ONCE)
+        forecast = fitted.distribution(features[some])
+        late = _late_chance(fitted, features[some], forecast, late_days)
+        parts.append(scores(forecast, late, outcomes(rows[some], late_days), uniform[some]))
+    return pl.concat(parts)
+
+
+def _late_chance(fitted: Fitted, features: pl.DataFrame, forecast: Distribution, late_days: int) -> Floats:
+    if isinstance(fitted, RanksLate):
+        return fitted.late_chance(features, late_days)
+    return forecast.late(features["due_date"].to_numpy().astype("datetime64[D]"), late_days)
+
+
+def _examples(fitted: Fitted, features: pl.DataFrame, rows: pl.DataFrame, scored: pl.DataFrame) -> Examples:
+    width = scored["days.width_80"].to_numpy()
+    closed = np.flatnonzero(np.isfinite(width))
+    if not len(closed):
+        return _no_examples(rows)
+    by_width = closed[np.argsort(width[closed], kind="stable")]
+    spaced = np.linspace(0, len(by_width) - 1, 2 * EXAMPLES + 1)[1::2].round().astype(np.int64)
+    chosen = by_width[np.unique(spaced)]
+    return Examples(rows[chosen], fitted.distribution(features[chosen]))
+
+
+def _no_examples(rows: pl.DataFrame) -> Examples:
+    return Examples(rows.clear(), Distribution(np.array([], "M8[D]"), np.zeros((0, 1))))
+
+
+def _texts(frame: pl.DataFrame, subject: list[str]) -> list[str]:
+    return [name for name, dtype in frame.schema.items() if dtype == pl.String and name not in subject]
+
+
+def _nothing_to_test(settings: EvaluationSettings, subjects: pl.DataFrame) -> str:
+    return (
+        f"nothing was issued from {settings.cutoff} until before {settings.until}; {_span(subjects)}; "
+        "choose a cutoff and an until within that"
+    )
+
+
+def _nothing_to_learn(origin: date, seen: int, issued: pl.DataFrame) -> str:
+    return (
+        f"none of the {seen} receivables seen before {origin} was known to be paid by then: nothing to learn from; "
+        f"{_span(issued)}; choose a later cutoff, or load payments"
+    )
+
+
+def _span(frame: pl.DataFrame) -> str:
+    if frame.is_empty():
+        return "the ledger has no receivables up to then"
+    days = frame["cutoff_day"].cast(pl.String)
+    return f"the ledger's receivables run from {days.min()!s} to {days.max()!s}"
+
+
+def _check(fine: bool, wrong: str, allowed: str) -> None:
+    if not fine:
+        raise BadSetting(f"{wrong}; allowed: {allowed}")
