@@ -1,0 +1,220 @@
+"""What the environment says: the one place that reads it.
+
+Every setting is a value in `SETTINGS`; reading, the README's table and the environment of child processes derive from
+the list. A `DUECAST_` variable that is not in it is refused, since a misspelt one would be obeyed by nobody.
+"""
+
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from features.errors import BadSetting
+
+PREFIX = "DUECAST_"
+
+# Nothing phones home. Read by these libraries when they are imported, so `quieten` comes before any such import.
+QUIET = {
+    "DO_NOT_TRACK": "true",
+    "BENTOML_DO_NOT_TRACK": "true",  # the word: "1" does not count
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+}
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+_KEY = re.compile(r"([a-z0-9][a-z0-9._-]{0,39})=([0-9a-f]{64})")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One variable: the field that it fills, what it means, what is allowed, and how text becomes the value.
+
+    `parse` raises ValueError for what is not allowed; `write` is its inverse.
+    """
+
+    field: str
+    doc: str
+    allowed: str
+    default: str
+    parse: Callable[[str], Any]
+    write: Callable[[Any], str] = str
+
+    @property
+    def variable(self) -> str:
+        """The name in the environment."""
+        return PREFIX + self.field.upper()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that the environment decides; each field's meaning is in `SETTINGS`."""
+
+    lake: str
+    mlruns: Path
+    state_url: str
+    host: str
+    port: int
+    api_keys: Mapping[str, str]  # SHA-256 of the key, as hex -> name of its holder
+    body_limit: int
+    bulk_limit: int
+    queue_limit: int
+    start_seconds: int
+    log_level: str
+
+    def __post_init__(self) -> None:
+        """`BadSetting` for an open door: a host that others can reach, and no key."""
+        if not self.api_keys and not self.on_loopback:
+            raise BadSetting(
+                f"DUECAST_HOST is {self.host!r}, which others can reach, and DUECAST_API_KEYS is empty;"
+                " allowed: a loopback address such as 127.0.0.1, or at least one key"
+            )
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach `host`."""
+        return ipaddress.ip_address(self.host).is_loopback
+
+    @property
+    def url(self) -> str:
+        """Where the service answers."""
+        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+
+    def environment(self) -> dict[str, str]:
+        """The variables that make another process read the same settings, and keep its libraries quiet."""
+        return QUIET | {s.variable: s.write(getattr(self, s.field)) for s in SETTINGS}
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise ValueError(text)
+        return value
+
+    return parse
+
+
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise ValueError(text)
+    return text.strip()
+
+
+def _place(text: str) -> str:
+    """A URL as it is; a path made absolute, since child processes may stand elsewhere."""
+    return _filled(text) if "://" in text else str(Path(_filled(text)).expanduser().resolve())
+
+
+def _url(text: str) -> str:
+    """An SQLAlchemy URL, a relative SQLite path made absolute."""
+    scheme, separator, rest = _filled(text).partition(":///")
+    if not scheme.startswith("sqlite"):
+        if "://" not in text:
+            raise ValueError(text)
+        return text.strip()
+    if not separator or not rest:
+        raise ValueError(text)
+    return f"{scheme}:///{Path(rest).expanduser().resolve()}"
+
+
+def _address(text: str) -> str:
+    return str(ipaddress.ip_address("127.0.0.1" if text == "localhost" else text))
+
+
+def _level(text: str) -> str:
+    if text.upper() not in LOG_LEVELS:
+        raise ValueError(text)
+    return text.upper()
+
+
+def _keys(text: str) -> dict[str, str]:
+    """`name=digest` pairs; the names are for logs and must differ, and so must the digests."""
+    pairs = [_KEY.fullmatch(part.strip()) for part in text.split(",") if part.strip()]
+    keys = {match[2]: match[1] for match in pairs if match is not None}
+    if len(keys) != len(pairs) or len(set(keys.values())) != len(pairs):
+        raise ValueError(text)
+    return keys
+
+
+def _write_keys(keys: Mapping[str, str]) -> str:
+    return ",".join(f"{name}={digest}" for digest, name in keys.items())
+
+
+SETTINGS = (
+    Setting("lake", "where the facts are", "a folder or an object store's URL", ".duecast/lake", _place),
+    Setting("mlruns", "where models and reports are kept", "a folder", "mlruns", lambda text: Path(_place(text))),
+    Setting(
+        "state_url",
+        "where cursors, runs and quarantine are kept",
+        "an SQLAlchemy URL such as sqlite:///state.db or postgresql://host/name",
+        "sqlite:///.duecast/state.db",
+        _url,
+    ),
+    Setting("host", "address the service listens on", "an IP address", "127.0.0.1", _address),
+    Setting("port", "port the service listens on", "a whole number from 1 to 65535", "3000", _whole(1, 65535)),
+    Setting(
+        "api_keys",
+        "who may ask; none is needed on loopback",
+        "name=SHA-256 of the key as hex, several separated by commas",
+        "",
+        _keys,
+        _write_keys,
+    ),
+    Setting(
+        "body_limit",
+        "largest request body, in bytes",
+        "a whole number from 1000 to 100000000",
+        "2000000",
+        _whole(1000, 100_000_000),
+    ),
+    Setting("bulk_limit", "most invoices in one question", "a whole number from 1 to 10000", "100", _whole(1, 10_000)),
+    Setting(
+        "queue_limit",
+        "most questions waiting before new ones are sent away with 503",
+        "a whole number from 1 to 10000",
+        "32",
+        _whole(1, 10_000),
+    ),
+    Setting(
+        "start_seconds",
+        "how long the service may take to come alive",
+        "a whole number from 1 to 3600",
+        "90",
+        _whole(1, 3600),
+    ),
+    Setting("log_level", "how much is logged", f"one of {', '.join(LOG_LEVELS)}", "INFO", _level),
+)
+
+assert [s.field for s in SETTINGS] == [f.name for f in fields(Settings)], "every field is a setting, in this order"
+
+
+def read_settings(environment: Mapping[str, str] = os.environ, **given: object) -> Settings:
+    """The settings: `given` (say, the CLI's options; None counts as not given) before the environment before defaults.
+
+    `BadSetting` names the variable, its value and what is allowed.
+
+    >>> read_settings({"DUECAST_PORT": "8080"}, host="::1").url
+    'http://[::1]:8080'
+    """
+    known = {s.variable for s in SETTINGS}
+    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise BadSetting(f"unknown setting {unknown[0]}; there are: {', '.join(sorted(known))}")
+    return Settings(**{s.field: _value(s, environment, given.get(s.field)) for s in SETTINGS})
+
+
+def quieten() -> None:
+    """Turns the libraries' telemetry off in this process; call it before importing any of them."""
+    os.environ.update(QUIET)
+
+
+def _value(setting: Setting, environment: Mapping[str, str], given: object) -> Any:
+    text = environment.get(setting.variable, setting.default) if given is None else str(given)
+    try:
+        return setting.parse(text)
+    except ValueError:
+        shown = "(not shown)" if setting.field == "api_keys" else repr(text)
+        raise BadSetting(f"{setting.variable} is {shown}; allowed: {setting.allowed}") from None
