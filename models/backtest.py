@@ -7,21 +7,20 @@ start of its day among the entities, so that no entity's facts of that day are u
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
-from typing import Literal, Protocol
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Protocol
 
 import numpy as np
 import polars as pl
 
-from features.errors import BadInput, BadSetting
-from models.baselines import Fitted, Forecaster, RanksLate, standard_baselines
+from features.errors import BadInput
 from models.distribution import Distribution, Floats
+from models.evaluation_settings import EvaluationSettings
+from models.forecaster import Fitted, RanksLate
 from models.scorecard import outcomes, scores
 
 OURS = "duecast"
-FIRST_DAY = date(1900, 1, 1)
 EXAMPLES = 6
 ROWS_AT_ONCE = 8192
 OUTCOME = ("paid_date", "cancelled", "observed_until")
@@ -47,43 +46,6 @@ class Book(Protocol):
     def day_start(self, day: date, entity_id: str) -> datetime:
         """The instant at which `day` starts where the entity is."""
         ...
-
-
-@dataclass(frozen=True)
-class EvaluationSettings:
-    """What to test: receivables first seen in [cutoff, until), in `origins` windows of equal length.
-
-    late_days  the event is "paid that many or more days late, or never"
-    history    features as of each first-seen day ("as-of"), or as of the window's origin ("frozen")
-    """
-
-    cutoff: date
-    until: date
-    origins: int = 1
-    late_days: int = 1
-    history: Literal["as-of", "frozen"] = "as-of"
-    train_from: date = FIRST_DAY
-    draws: int = 1000
-    segment_draws: int = 200
-    seed: int = 0
-    baselines: tuple[Forecaster, ...] = field(default_factory=standard_baselines)
-
-    def __post_init__(self) -> None:
-        days = (self.until - self.cutoff).days
-        _check(days >= 1, f"until {self.until} is not after cutoff {self.cutoff}", "a later day")
-        _check(1 <= self.origins <= days, f"origins is {self.origins}", f"1 to {days}, at most one a day")
-        _check(self.late_days >= 1, f"late_days is {self.late_days}", "1 or more")
-        _check(self.history in ("as-of", "frozen"), f"history is {self.history!r}", "as-of or frozen")
-        _check(
-            self.train_from < self.cutoff, f"train_from {self.train_from} is not before the cutoff", "an earlier day"
-        )
-        _check(min(self.draws, self.segment_draws) >= 1, "no bootstrap draws", "1 or more draws")
-
-    def windows(self) -> list[tuple[date, date]]:
-        """The (origin, end) of each window, in time order."""
-        days = (self.until - self.cutoff).days
-        edges = [self.cutoff + timedelta(days=days * k // self.origins) for k in range(self.origins + 1)]
-        return list(pairwise(edges))
 
 
 @dataclass(frozen=True)
@@ -253,8 +215,3 @@ def _span(frame: pl.DataFrame) -> str:
         return "the ledger has no receivables up to then"
     days = frame["cutoff_day"].cast(pl.String)
     return f"the ledger's receivables run from {days.min()!s} to {days.max()!s}"
-
-
-def _check(fine: bool, wrong: str, allowed: str) -> None:
-    if not fine:
-        raise BadSetting(f"{wrong}; allowed: {allowed}")

@@ -12,13 +12,14 @@ such rules do in practice.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from features.errors import BadInput
 from models.distribution import Dates, Days, Distribution, Floats, from_quantiles, on_one_day
+from models.forecaster import Fitted, Forecaster
 
 if TYPE_CHECKING:
     from lightgbm import Booster
@@ -38,34 +39,6 @@ QUANTILE_COLUMNS = {
 # With fewer settled invoices than this, a customer's own quantiles say less than everybody's.
 QUANTILES_NEED = 5
 LIGHTGBM_SHARES = (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975)
-
-
-class Fitted(Protocol):
-    """Answers for a FEATURE frame, one row each."""
-
-    def distribution(self, features: pl.DataFrame) -> Distribution:
-        """Chances from each row's cutoff day on."""
-        ...
-
-
-@runtime_checkable
-class RanksLate(Protocol):
-    """A `Fitted` whose chance of being late is not that of its distribution, such as a rule that names one day."""
-
-    def late_chance(self, features: pl.DataFrame, late_days: int) -> Floats:
-        """(n,) chance of being paid `late_days` or more days after due, or never."""
-        ...
-
-
-class Forecaster(Protocol):
-    """Something that learns from a LABELLED frame; `name` is its key in reports."""
-
-    @property
-    def name(self) -> str: ...
-
-    def fit(self, labelled: pl.DataFrame) -> Fitted:
-        """The forecaster that knows `labelled`; `BadInput` where no row of it is settled."""
-        ...
 
 
 @dataclass(frozen=True)

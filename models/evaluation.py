@@ -28,9 +28,10 @@ from dataclasses import asdict, dataclass
 
 import polars as pl
 
-from models.backtest import OURS, Backtest, Book, EvaluationSettings, Examples, Train, Window, backtest
+from models.backtest import OURS, Backtest, Book, Examples, Train, Window, backtest
 from models.baselines import COUNT_COLUMN
 from models.bootstrap import Codes
+from models.evaluation_settings import EvaluationSettings
 from models.scorecard import EVENT, Card, as_json, card, with_skill
 
 __all__ = ["OURS", "Evaluation", "EvaluationSettings", "Segment", "Segments", "Train", "evaluate"]
