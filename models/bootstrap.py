@@ -35,11 +35,13 @@ class Resampled:
     The same customers, draws and seed give the same draws, so two forecasters' answers are paired draw by draw.
     """
 
-    def __init__(self, customers: Codes, *, draws: int, seed: int) -> None:
+    def __init__(self, customers: Codes, *, draws: int, seed: int, cells_at_once: int = CELLS_AT_ONCE) -> None:
+        """`cells_at_once` bounds the memory: draws x rows held at a time. It changes no answer."""
         self._codes: Codes = np.unique(customers, return_inverse=True)[1].astype(np.int64)
         self._count = int(self._codes.max(initial=-1)) + 1
         self._draws = draws if self._count > 1 else 0
         self._seed = seed
+        self._draws_at_once = max(1, cells_at_once // max(len(self._codes), 1))
 
     def means(self, table: Floats) -> Floats:
         """(1 + draws, k) mean of each column of `table` (n, k) over its rows that are not NaN; NaN where none is."""
@@ -66,9 +68,8 @@ class Resampled:
         """How often each customer counts, some draws at a time: (1, customers) of ones first."""
         yield np.ones((1, self._count))
         rng = np.random.default_rng(self._seed)
-        step = max(1, CELLS_AT_ONCE // max(len(self._codes), 1))
-        for first in range(0, self._draws, step):
-            draws = min(step, self._draws - first)
+        for first in range(0, self._draws, self._draws_at_once):
+            draws = min(self._draws_at_once, self._draws - first)
             drawn = rng.integers(0, self._count, size=(draws, self._count))
             drawn += np.arange(draws)[:, None] * self._count
             times = np.bincount(drawn.ravel(), minlength=draws * self._count)
