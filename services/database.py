@@ -1,0 +1,221 @@
+"""The operational database: its tables, and an engine that keeps its promises on SQLite and on PostgreSQL.
+
+SQLite runs in WAL mode with `synchronous=FULL`: readers do not wait for the writer, and what was committed survives
+a kill. A writing transaction takes its lock at the start (`BEGIN IMMEDIATE`) and waits for others up to `BUSY_MS`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    URL,
+    BigInteger,
+    Column,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    create_engine,
+    event,
+    insert,
+    make_url,
+    select,
+    text,
+)
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from features.errors import BadSetting, StateError
+
+SCHEMA_VERSION = 1
+BUSY_MS = 30_000
+_SET_UP_LOCK = 0x64756563617374  # any number, as long as every Duecast takes the same
+_READ_ONLY = "duecast_read_only"
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime in UTC; SQLite, which has no zones, keeps the UTC wall clock."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To UTC; `TypeError` for a moment without a zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise TypeError(f"{value.isoformat()} has no time zone; give an aware datetime")
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """From UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+_METADATA = MetaData()
+
+schema_version = Table("schema_version", _METADATA, Column("version", Integer, primary_key=True))
+
+cursor = Table(
+    "cursor",
+    _METADATA,
+    Column("source", String, primary_key=True),
+    Column("feed", String, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
+run = Table(
+    "run",
+    _METADATA,
+    Column("run_id", String, primary_key=True),
+    Column("source", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("error", Text),
+    Index("run_by_start", "started_at"),
+)
+
+run_feed = Table(
+    "run_feed",
+    _METADATA,
+    Column("run_id", ForeignKey("run.run_id"), primary_key=True),
+    Column("feed", String, primary_key=True),
+    Column("status", String, nullable=False),
+    Column("read", BigInteger, nullable=False),
+    Column("landed", BigInteger, nullable=False),
+    Column("duplicates", BigInteger, nullable=False),
+    Column("quarantined", BigInteger, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("error", Text),
+)
+
+quarantine = Table(
+    "quarantine",
+    _METADATA,
+    Column("violation_id", String(64), primary_key=True),
+    Column("run_id", ForeignKey("run.run_id"), nullable=False),
+    Column("source", String, nullable=False),
+    Column("table", String, nullable=False),
+    Column("where", Text),
+    Column("field", String, nullable=False),
+    Column("value", Text),
+    Column("allowed", Text, nullable=False),
+    Column("payload", Text),
+    Column("times", BigInteger, nullable=False),
+    Column("first_seen", Instant, nullable=False),
+    Column("last_seen", Instant, nullable=False),
+    Index("quarantine_by_run", "run_id"),
+    Index("quarantine_by_source", "source", "table"),
+)
+
+
+class Database:
+    """Transactions on the database at `url`, with its tables in place.
+
+    `BadSetting` for a URL that is not SQLite's or PostgreSQL's, `StateError` where the database cannot be reached,
+    is damaged, or was made by a newer Duecast.
+    """
+
+    def __init__(self, url: str) -> None:
+        parsed = _supported(url)
+        self._shown = parsed.render_as_string(hide_password=True)
+        self._writes = _engine(parsed)
+        self._reads = self._writes.execution_options(**{_READ_ONLY: True})
+        with self.writing() as connection:
+            _set_up(connection, self._shown)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction: committed at the end, or none of it. What the database refuses is a `StateError`."""
+        with _faults_named(self._shown), self._writes.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One consistent view, which never waits for a writer."""
+        with _faults_named(self._shown), self._reads.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Give the connections back; the object is of no use afterwards."""
+        self._writes.dispose()
+
+
+def _supported(url: str) -> URL:
+    allowed = "sqlite:///FOLDER/FILE.db or postgresql://USER:PASSWORD@HOST/NAME"
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise BadSetting(f"the database URL cannot be read; allowed: {allowed}") from None  # it may hold a password
+    match parsed.drivername.partition("+")[0]:
+        case "sqlite":
+            return parsed.set(drivername="sqlite")
+        case "postgresql":
+            return parsed.set(drivername="postgresql+psycopg")
+        case other:
+            raise BadSetting(f"a {other} database cannot be the operational store; allowed: {allowed}")
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == "postgresql":
+        return _postgresql(url)
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    try:
+        return create_engine(url, pool_pre_ping=True)
+    except ModuleNotFoundError:
+        raise BadSetting("a postgresql:// database needs the driver: pip install 'duecast[postgresql]'") from None
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:  # sqlite3.Connection behind SQLAlchemy's own face
+    connection.isolation_level = None
+    for pragma in (f"busy_timeout={BUSY_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    read_only = connection.get_execution_options().get(_READ_ONLY, False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def _set_up(connection: Connection, shown: str) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SET_UP_LOCK})
+    _METADATA.create_all(connection)
+    found = connection.execute(select(schema_version.c.version)).scalar()
+    if found is None:
+        connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
+    elif found != SCHEMA_VERSION:
+        raise StateError(f"database {shown} has schema version {found}, this Duecast knows {SCHEMA_VERSION}; update it")
+
+
+@contextmanager
+def _faults_named(shown: str) -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        reason = (str(error.orig).strip().splitlines() or [type(error).__name__])[0]
+        raise StateError(f"database {shown}: {reason}") from error
