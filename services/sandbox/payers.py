@@ -51,14 +51,14 @@ TYPES = (
     CustomerType(
         "punctual",
         "pays on the due date, or the business day next to it; some a few days before",
-        0.20,
+        0.24,
         ((Habit.ANY_DAY, 0.7), (Habit.ANY_DAY_EARLY, 0.3)),
         lag_days=(-1.6, 0.45),
     ),
     CustomerType(
         "payment_run",
         "pays on a fixed weekday: the first run on or after due and a processing delay; some a few days ahead of due",
-        0.30,
+        0.28,
         ((Habit.WEEKLY, 0.62), (Habit.FORTNIGHTLY, 0.38)),
         lag_days=(-5.0, 3.4),
         exact_share=(0.85, 1.0),
@@ -67,7 +67,7 @@ TYPES = (
     CustomerType(
         "month_end",
         "pays on the last business day of the month, or on the 15th and then",
-        0.16,
+        0.15,
         ((Habit.MONTH_END, 0.55), (Habit.HALF_MONTH, 0.45)),
         lag_days=(-12.0, 1.4),
         exact_share=(0.85, 1.0),
@@ -107,7 +107,7 @@ TYPES = (
     CustomerType(
         "disputing",
         "disputes a share of its invoices: pays short or not at all until that is resolved",
-        0.07,
+        0.06,
         ((Habit.ANY_DAY, 0.3), (Habit.WEEKLY, 0.5), (Habit.MONTH_END, 0.2)),
         lag_days=(-3.0, 4.0),
         miss_share=(0.02, 0.06),
