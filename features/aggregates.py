@@ -50,7 +50,6 @@ class Aggregate:
 
     kinds: ClassVar[tuple[pl.DataType, ...]] = WHOLE
     is_age: ClassVar[bool] = False
-    when_nothing: ClassVar[float | None] = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -81,7 +80,6 @@ class Count(Additive):
 
     column: str | None = None
     kinds: ClassVar[tuple[pl.DataType, ...]] = ANY
-    when_nothing: ClassVar[float | None] = 0.0
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -112,8 +110,6 @@ class _OfTotals(Additive):
 @dataclass(frozen=True, slots=True)
 class Sum(_OfTotals):
     """Total of a whole-number column."""
-
-    when_nothing: ClassVar[float | None] = 0.0
 
     def terms(self) -> tuple[Term, ...]:
         return (Term(self.column, 1),)

@@ -9,15 +9,15 @@ Everything is computed per key from whole numbers or in one fixed order, so a su
 last bit whichever other customers, subjects or later events are there. `features/oracle.py` says the same naively.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from features.aggregates import Additive
+from features.aggregates import Additive, Ordered
 from features.declarations import Declaration, Derived, Feature, Key, check, check_subjects
-from features.streams import MS_PER_DAY, Clock, Numbers, Stream, additive_stream, ordered_stream
+from features.streams import MS_PER_DAY, Clock, Numbers, Stream, Timeline, additive_stream, ordered_stream
 
 Events = Mapping[str, pl.DataFrame]
 
@@ -35,6 +35,11 @@ class KeyIndex:
         columns = list(key.columns)
         distinct = pl.concat([frame.select(columns).unique() for frame in frames]).drop_nulls().unique()
         return KeyIndex(key, distinct.with_row_index("number").with_columns(pl.col("number").cast(pl.Int64)))
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self.numbered.height
 
     def numbers(self, frame: pl.DataFrame) -> pl.Series:
         """The number of each row's key; null where it is null or unknown."""
@@ -70,8 +75,7 @@ class Prepared:
 
     def _cutoffs(self, subjects: pl.DataFrame, key: Key) -> "_Cutoffs":
         keys = self.keys[key].numbers(subjects).fill_null(-1).to_numpy()
-        ticks = subjects.select(self.clock.tick(pl.col("cutoff")).clip(1).fill_null(1))["cutoff"].to_numpy()
-        return _Cutoffs.of(keys, ticks, self.clock)
+        return _Cutoffs.of(keys, np.maximum(self.clock.ticks(subjects["cutoff"]), 1), self.clock)
 
     def _states(self, cutoffs: "_Cutoffs", key: Key) -> list[pl.DataFrame]:
         return [cutoffs.states(stream) for of_key, stream in self.streams if of_key == key]
@@ -98,7 +102,7 @@ class _Cutoffs:
 
     def states(self, stream: Stream) -> pl.DataFrame:
         """One row per subject."""
-        return stream.states[stream.rows(self.keys, self.ticks)[self.place]]
+        return stream.states[pl.Series(stream.rows(self.keys, self.ticks)[self.place])]
 
 
 def prepare(declarations: Sequence[Declaration], events: Events) -> Prepared:
@@ -107,16 +111,16 @@ def prepare(declarations: Sequence[Declaration], events: Events) -> Prepared:
     features = [d for d in declarations if isinstance(d, Feature)]
     used = {name: _cleaned(events[name]) for name in sorted({f.event for f in features})}
     clock = _clock(used, max((f.window_days or 0 for f in features), default=0))
-    keys = {key: KeyIndex.of(key, [used[f.event] for f in features if f.key == key]) for key in _keys(features)}
-    for index in keys.values():
-        clock.check_room(index.numbered.height)
-    numbers: dict[tuple[str, Key], pl.Series] = {}
-    streams = []
-    for group in _groups(features, used):
-        event, key = group[0].event, group[0].key
-        if (event, key) not in numbers:
-            numbers[event, key] = keys[key].numbers(used[event])
-        streams.append((key, _stream(group, used[event], numbers[event, key], clock, keys[key].numbered.height)))
+    uses = list(dict.fromkeys((f.event, f.key) for f in features))
+    keys = {key: KeyIndex.of(key, [used[e] for e, k in uses if k == key]) for key in dict.fromkeys(k for _, k in uses)}
+    streams: list[tuple[Key, Stream]] = []
+    for event, key in uses:
+        group = [f for f in features if (f.event, f.key) == (event, key)]
+        clock.check_room(keys[key].count)
+        columns = sorted({c for f in group for c in (*f.aggregate.columns, f.where) if c})
+        by_id = any(isinstance(f.aggregate, Ordered) for f in group)
+        timeline = Timeline.of(keys[key].numbers(used[event]), used[event], columns, clock, by_id=by_id)
+        streams.extend((key, stream) for stream in _streams(timeline, group, clock, keys[key].count))
     return Prepared(tuple(declarations), clock, keys, tuple(streams))
 
 
@@ -152,38 +156,20 @@ def _clock(events: Events, window_days: int) -> Clock:
     return Clock(first, last - first + 1 + window_days * MS_PER_DAY)
 
 
-def _keys(features: Iterable[Feature]) -> list[Key]:
-    return list(dict.fromkeys(f.key for f in features))
-
-
-def _groups(features: Sequence[Feature], events: Events) -> list[list[Feature]]:
-    """Features that can share a stream: one reads the same rows as the other."""
-    groups: dict[tuple[object, ...], list[Feature]] = {}
+def _streams(timeline: Timeline, features: Iterable[Feature], clock: Clock, key_count: int) -> Iterator[Stream]:
+    """One stream for all features that see the same events."""
+    groups: dict[tuple[bool, int | None, str | None, tuple[str, ...]], list[Feature]] = {}
     for feature in features:
-        sparse = [c for c in feature.aggregate.columns if events[feature.event][c].null_count()]
-        own = None if isinstance(feature.aggregate, Additive) else ("ordered", *sparse)
-        groups.setdefault((feature.event, feature.key, feature.window_days, feature.where, own), []).append(feature)
-    return list(groups.values())
-
-
-def _stream(group: list[Feature], frame: pl.DataFrame, numbers: pl.Series, clock: Clock, key_count: int) -> Stream:
-    one = group[0]
-    is_additive = isinstance(one.aggregate, Additive)
-    columns = sorted({c for f in group for c in f.aggregate.columns} | ({one.where} if one.where else set()))
-    rows = frame.select(
-        numbers.alias("_key"),
-        clock.tick(pl.col("known_from")).alias("_from"),
-        clock.tick(pl.col("known_to")).alias("_to"),
-        *([] if is_additive else [pl.col("event_id").alias("_id")]),
-        *columns,
-    ).filter(
-        pl.col("_key").is_not_null(),
-        *([pl.col(one.where)] if one.where else []),
-        *([] if is_additive else [pl.col(c).is_not_null() for c in columns]),
-    )
-    if is_additive:
-        return additive_stream(rows, clock, group, one.window_days)
-    return ordered_stream(rows, clock, group, key_count)
+        is_additive = isinstance(feature.aggregate, Additive)
+        gaps = () if is_additive else tuple(c for c in feature.aggregate.columns if timeline.has_gaps(c))
+        groups.setdefault((is_additive, feature.window_days, feature.where, gaps), []).append(feature)
+    for (is_additive, window_days, where, gaps), group in groups.items():
+        seen = timeline if where is None else timeline.where(pl.col(where))
+        if is_additive:
+            yield additive_stream(seen, clock, group, window_days)
+        else:
+            present = seen.where(pl.all_horizontal(pl.col(c).is_not_null() for c in gaps)) if gaps else seen
+            yield ordered_stream(present, clock, group, key_count)
 
 
 def _levels(declarations: Iterable[Declaration]) -> list[list[Derived]]:
