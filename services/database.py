@@ -33,7 +33,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, StatementError
 
 from features.errors import BadSetting, StateError
 
@@ -137,8 +137,12 @@ class Database:
         self._shown = parsed.render_as_string(hide_password=True)
         self._writes = _engine(parsed)
         self._reads = self._writes.execution_options(**{_READ_ONLY: True})
-        with self.writing() as connection:
-            _set_up(connection, self._shown)
+        try:
+            with self.writing() as connection:
+                _set_up(connection, self._shown)
+        except StateError:
+            self.close()
+            raise
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -219,3 +223,6 @@ def _faults_named(shown: str) -> Iterator[None]:
     except DBAPIError as error:
         reason = (str(error.orig).strip().splitlines() or [type(error).__name__])[0]
         raise StateError(f"database {shown}: {reason}") from error
+    except StatementError as error:
+        # a value that could not be bound, such as a moment without a zone: the programmer's fault, said as it was
+        raise (error.orig or error) from None
