@@ -145,19 +145,23 @@ def _shown(values: pl.Series) -> pl.Series:
 def _conflicts(table: Table, rows: pl.DataFrame, *, unique_ids: bool) -> pl.DataFrame:
     scope = [*table.key] if unique_ids else [*table.key, "known_at"]
     keyed = rows.with_row_index("_row").select("_row", *scope, "digest", *PROVENANCE).drop_nulls([*scope, "digest"])
-    contents = keyed.group_by(scope).agg(
-        pl.col("digest").min().alias("_least"),
-        pl.col("digest").max().alias("_most"),
-        pl.col("_where").head(_PLACES_NAMED + 1).alias("_places"),
-    )
-    clashing = contents.filter(pl.col("_least") != pl.col("_most")).select(*scope, "_places")
-    others = pl.col("_places").list.set_difference(pl.concat_list("_where")).list.head(_PLACES_NAMED).list.join(", ")
-    identity = " and ".join(scope[1:] or scope)
-    return keyed.join(clashing, on=scope, maintain_order="left").select(
+    least, most = pl.col("digest").min().alias("_least"), pl.col("digest").max().alias("_most")
+    clashing = keyed.group_by(scope).agg(least, most).filter(pl.col("_least") != pl.col("_most"))
+    at_fault = keyed.join(clashing, on=scope, how="semi", maintain_order="left")
+    return at_fault.join(_other_places(at_fault, scope), on="_row", maintain_order="left").select(
         "_row",
         pl.col("_where").alias("where"),
         pl.lit(table.id_column).alias("field"),
-        pl.format("{} (with other content at {})", table.id_column, others).alias("value"),
-        pl.lit(f"one content per {identity}").alias("allowed"),
+        pl.format("{} (with other content at {})", table.id_column, "_others").alias("value"),
+        pl.lit(f"one content per {' and '.join(scope[1:] or scope)}").alias("allowed"),
         pl.col("_payload").alias("payload"),
     )
+
+
+def _other_places(at_fault: pl.DataFrame, scope: list[str]) -> pl.DataFrame:
+    """For each `_row`, `_others`: the first few places of other rows in the same scope."""
+    first = pl.struct(pl.col("_row").alias("_other"), pl.col("_where").alias("_place")).head(_PLACES_NAMED + 1)
+    places = at_fault.group_by(scope).agg(first.alias("_first")).explode("_first").unnest("_first")
+    pairs = at_fault.select("_row", *scope).join(places, on=scope).filter(pl.col("_row") != pl.col("_other"))
+    in_order = pairs.sort("_row", "_other").group_by("_row", maintain_order=True)
+    return in_order.agg(pl.col("_place").head(_PLACES_NAMED).str.join(", ").alias("_others"))
