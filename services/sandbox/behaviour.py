@@ -58,7 +58,15 @@ def _causes(receivables: Receivables, habits: Habits, window: Window, rng: np.ra
     others = habit + season_days + approval
     shift = np.where(due + others >= window.shift, habits.shift_days[customer], 0.0)
     return np.stack(
-        [habit, season_days, np.minimum(declined, LONGEST_DECLINE_DAYS), approval, shift, noise, lost.astype(np.float64)]
+        [
+            habit,
+            season_days,
+            np.minimum(declined, LONGEST_DECLINE_DAYS),
+            approval,
+            shift,
+            noise,
+            lost.astype(np.float64),
+        ]
     )
 
 
@@ -70,4 +78,4 @@ def _why(receivables: Receivables, habits: Habits, causes: Floats, aim: Ints, mi
     why = np.array(CAUSES, dtype=object)[largest]
     why = np.where(by_calendar, np.where(run, PAY_DAY, DAY_OFF), why)
     why = np.where(missed, MISSED, why)
-    return np.where(day <= receivables.due, ON_TIME, why).tolist()
+    return [str(word) for word in np.where(day <= receivables.due, ON_TIME, why)]

@@ -70,7 +70,8 @@ class Calendar:
     def after(self, country: Ints, days: Ints, business_days: Ints | int = 0) -> Ints:
         """The first business day on or after each day, and then as many business days further."""
         seen_before = self._count[country, self.at(days)] - self.is_business[country, self.at(days)]
-        return self._nth[country, np.clip(seen_before + business_days, 0, self._nth.shape[1] - 1)]
+        found: Ints = self._nth[country, np.clip(seen_before + business_days, 0, self._nth.shape[1] - 1)]
+        return found
 
     def pay_days(self, country: Ints, habit: Ints, weekday: Ints, closes: Flags) -> "PayDays":
         """The pay days of payers who share this calendar: one country, habit, weekday (Monday 0) and so on each.
@@ -96,21 +97,22 @@ class Calendar:
 
     def _planned(self, habit: int, weekday: int, next_open: Ints, open_: Flags) -> Ints:
         if habit in (Habit.WEEKLY, Habit.FORTNIGHTLY):
-            run = (self.days + 3) % 7 == weekday
-            if habit == Habit.FORTNIGHTLY:
-                run &= (self.days + 3) // 7 % 2 == weekday % 2
-            return next_open[run]
+            week, day = np.divmod(self.days + 3, 7)
+            runs: Ints = next_open[(day == weekday) & ((habit == Habit.WEEKLY) | (week % 2 == weekday % 2))]
+            return runs
         last_of_month = np.diff(months(self.days), append=-1) != 0
         last_open = np.maximum.accumulate(np.where(open_, self.days, self.first))
-        ends = last_open[last_of_month]
+        ends: Ints = last_open[last_of_month]
         if habit == Habit.MONTH_END:
             return ends
         middle = self.days - month_start(months(self.days)) == 14
         return np.concatenate([ends, next_open[middle]])
 
     def _is_christmas(self) -> Flags:
-        day_of_year = self.days - dates(self.days).astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64)
-        return (day_of_year >= 357) | (day_of_year == 0)
+        new_year = dates(self.days).astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64)
+        day_of_year: Ints = self.days - new_year
+        closed: Flags = (day_of_year >= 357) | (day_of_year == 0)
+        return closed
 
 
 class PayDays:

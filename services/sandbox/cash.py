@@ -17,7 +17,7 @@ PAID_TWICE_SHARE, REFUNDED_SHARE, REFUND_DAYS = 0.0015, 0.75, (20, 41)
 
 @dataclass(frozen=True)
 class Payments:
-    """One row per movement of money, numbered by entity and day; amounts in the payer's currency, refunds negative."""
+    """One row per movement of money; amounts in the payer's currency, refunds negative."""
 
     entity: Ints
     payer: Ints
@@ -67,8 +67,7 @@ def draw_cash(
 def _in_pay_currency(customers: Customers, customer: Ints, day: Ints, amount: Ints, rates: Rates) -> Ints:
     """Amounts at the day's rate, where a customer pays the books' currency with its own (both have two decimals)."""
     paid = amount.copy()
-    swaps = np.array([a != b for a, b in zip(customers.currency, customers.pay_currency, strict=True)])
-    for one in np.flatnonzero(swaps):
+    for one in np.flatnonzero(customers.swaps_currency):
         at = customer == one
         rate = rates.into_books(int(customers.entity[one]), customers.pay_currency[one], day[at])
         paid[at] = np.maximum(np.rint(amount[at] / rate), 1).astype(np.int64)
@@ -81,7 +80,9 @@ def _overpaid(settled: Ints, rng: np.random.Generator) -> Ints:
     return np.where(rng.random(len(settled)) < OVERPAID_SHARE, extra, 0)
 
 
-def _with_double_payments(once: Payments, customers: Customers, calendar: Calendar, rng: np.random.Generator) -> Payments:
+def _with_double_payments(
+    once: Payments, customers: Customers, calendar: Calendar, rng: np.random.Generator
+) -> Payments:
     """A few payments come twice; most of those are sent back. Neither touches a receivable."""
     twice = np.flatnonzero(rng.random(len(once)) < PAID_TWICE_SHARE)
     back = twice[rng.random(len(twice)) < REFUNDED_SHARE]

@@ -1,18 +1,30 @@
 """Who the customers are: their entity, country, trade and terms."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
+from features.money import exponent
 from services.sandbox.calendars import NEVER, Flags, Floats, Ints, day_number
 from services.sandbox.names import SEGMENT_SHARES, SEGMENTS, company_names, renamed
 from services.sandbox.options import WorldOptions
 from services.sandbox.window import Window
 
-FOREIGN_CURRENCIES = {"CA": "CAD", "MX": "MXN", "JP": "JPY", "CH": "CHF", "PL": "PLN", "SE": "SEK", "US": "USD", "GB": "GBP"}
+FOREIGN_CURRENCIES = {
+    "CA": "CAD",
+    "MX": "MXN",
+    "JP": "JPY",
+    "CH": "CHF",
+    "PL": "PLN",
+    "SE": "SEK",
+    "US": "USD",
+    "GB": "GBP",
+}
 # A customer abroad is invoiced in its own currency, or pays the entity's currency with its own.
 INVOICED_ABROAD_SHARE, PAYS_ABROAD_SHARE = 0.55, 0.20
+UNIT_SCALE = {"JPY": 150.0, "MXN": 18.0, "SEK": 10.0, "PLN": 4.0}  # units for about one US dollar, where far from 1
 TERMS = ((14, 0.14), (30, 0.48), (45, 0.16), (60, 0.22))
 END_OF_MONTH_SHARE = 0.12  # of customers: due at the end of the month in which the terms run out
 CHILD_SHARE = 0.10
@@ -55,6 +67,16 @@ class Customers:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def swaps_currency(self) -> Flags:
+        """Who pays with another currency than it is invoiced in."""
+        return np.array([a != b for a, b in zip(self.currency, self.pay_currency, strict=True)], dtype=bool)
+
+    @property
+    def minor_scale(self) -> Floats:
+        """About how many minor units of the invoice currency one unit of the books' currency makes."""
+        return np.array([UNIT_SCALE.get(c, 1.0) * 10 ** exponent(c) for c in self.currency])
+
     def frame(self, options: WorldOptions) -> pl.DataFrame:
         """entity_id, customer_id, segment, country, parent_id, paid_by_parent, joined: for the truth."""
         everyone = np.arange(len(self))
@@ -76,7 +98,7 @@ def draw_customers(options: WorldOptions, window: Window, rng: np.random.Generat
     """Customers of every entity, the entities one after the other."""
     count = options.customers
     shares = np.array([e.share for e in options.entities])
-    entity = np.sort(rng.choice(len(shares), size=count, p=shares / shares.sum()))
+    entity = np.sort(quotas(rng, shares, count))
     countries = [_choice(rng, options.entities[e].countries) for e in entity]
     segment = rng.choice(len(SEGMENTS), size=count, p=SEGMENT_SHARES)
     names = company_names(rng, segment, countries)
@@ -114,10 +136,15 @@ def draw_customers(options: WorldOptions, window: Window, rng: np.random.Generat
     )
 
 
-def _choice(rng: np.random.Generator, weights: object) -> str:
-    assert isinstance(weights, dict)
+def _choice(rng: np.random.Generator, weights: Mapping[str, float]) -> str:
     values = np.array(list(weights.values()))
     return str(rng.choice(list(weights), p=values / values.sum()))
+
+
+def quotas(rng: np.random.Generator, weights: Floats, count: int) -> Ints:
+    """`count` positions in `weights`, each as often as its weight says (to the nearest whole), in random order."""
+    evenly = (np.arange(count) + 0.5) / count
+    return rng.permutation(np.searchsorted(np.cumsum(weights / weights.sum())[:-1], evenly, side="right"))
 
 
 def _ids(entity: Ints) -> list[str]:

@@ -4,8 +4,11 @@ A draft is a table's own columns with `_entity` (position), `_local` (the moment
 time) and `deleted`. `finished` turns drafts into facts and the API's records.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from features.tables import Table
 from services.sandbox.calendars import Ints
@@ -27,6 +30,11 @@ def numbered(prefix: str, entity: Ints, *order: Ints) -> pl.Series:
 def days(numbers: Ints) -> pl.Series:
     """Day numbers as dates."""
     return pl.Series(numbers.astype(np.int32)).cast(pl.Date)
+
+
+def words(values: Sequence[str], at: Ints) -> NDArray[np.object_]:
+    """The text at each position."""
+    return np.array(values, dtype=object)[at]
 
 
 def finished(table: Table, draft: pl.DataFrame, options: WorldOptions) -> pl.DataFrame:

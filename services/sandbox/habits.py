@@ -1,13 +1,12 @@
 """How the payers pay: each one's own draw from its customer type."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 import polars as pl
 
 from services.sandbox.calendars import NEVER, Calendar, Flags, Floats, Ints, PayDays
-from services.sandbox.customers import Customers
+from services.sandbox.customers import Customers, quotas
 from services.sandbox.names import SEGMENTS
 from services.sandbox.options import WorldOptions
 from services.sandbox.payers import TYPES, CustomerType, Habit, Range
@@ -71,7 +70,7 @@ def draw_habits(options: WorldOptions, customers: Customers, window: Window, rng
     """Every customer's habits; those who are paid for get their payer's."""
     count = len(customers)
     weights = np.array([options.mix.get(t.name, 0.0) for t in TYPES])
-    type_ = rng.choice(len(TYPES), size=count, p=weights / weights.sum())
+    type_ = quotas(rng, weights, count)
     habit = _by_type(type_, [_habits(t, count, rng) for t in TYPES]).astype(np.int64)
     decline_from, default_on = _decline(type_, customers, window, rng)
     own = Habits(
@@ -99,9 +98,10 @@ def draw_habits(options: WorldOptions, customers: Customers, window: Window, rng
     return own.of_payers(customers.payer)
 
 
-def pay_days(calendar: Calendar, habits: Habits, countries: Sequence[str], payer: Ints) -> PayDays:
+def pay_days(calendar: Calendar, habits: Habits, customers: Customers) -> PayDays:
     """When each customer's invoices are paid: on its payer's pay days, in its payer's country."""
-    return calendar.pay_days(calendar.index(countries)[payer], habits.habit, habits.weekday, habits.closes)
+    country = calendar.index(customers.countries)[customers.payer]
+    return calendar.pay_days(country, habits.habit, habits.weekday, habits.closes)
 
 
 def _by_type(type_: Ints, per_type: list[Floats]) -> Floats:
@@ -118,9 +118,7 @@ def _drawn(type_: Ints, ranges: list[Range], rng: np.random.Generator) -> Floats
     return rng.uniform(low, high)
 
 
-def _decline(
-    type_: Ints, customers: Customers, window: Window, rng: np.random.Generator
-) -> tuple[Ints, Ints]:
+def _decline(type_: Ints, customers: Customers, window: Window, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """When each declining customer begins to, and when the worst of them stop paying; NEVER for all others."""
     count = len(type_)
     declines = np.array([t.decline_days_per_month[1] > 0 for t in TYPES])[type_]

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from features.money import exponent
 from services.sandbox.calendars import Calendar, Flags, Floats, Ints, month_start, months
 from services.sandbox.customers import Customers
 from services.sandbox.habits import Habits
@@ -14,8 +13,8 @@ from services.sandbox.window import Window
 
 GROWTH_A_YEAR = 0.07
 BLOCKED_AFTER_DAYS = 45  # after a default nothing more is sold to the customer
-UNIT_SCALE = {"JPY": 150.0, "MXN": 18.0, "SEK": 10.0, "PLN": 4.0}  # units for about one US dollar, where far from 1
 INSTALMENT_GAP_DAYS = 30
+LEAST_AMOUNT = 20.0
 
 
 @dataclass(frozen=True)
@@ -75,8 +74,9 @@ def draw_invoices(
 
 def _season(customers: Customers, days: Ints) -> Floats:
     month = months(days) % 12
-    growth = (1 + GROWTH_A_YEAR) ** ((days - days[0]) / 365.0)
-    return np.array(SEGMENT_SEASONS)[customers.segment][:, month] * growth
+    growth: Floats = (1 + GROWTH_A_YEAR) ** ((days - days[0]) / 365.0)
+    season: Floats = np.array(SEGMENT_SEASONS)[customers.segment][:, month]
+    return season * growth
 
 
 def _billing_days(customers: Customers, days: Ints, open_: Flags, rng: np.random.Generator) -> Floats:
@@ -90,20 +90,21 @@ def _billing_days(customers: Customers, days: Ints, open_: Flags, rng: np.random
         ends[np.arange(len(open_)), last - 1 - np.argmax(within[:, ::-1], axis=1)] = within.any(axis=1)
     by_week = (days + 3) % 7 == weekday[:, None]
     allowed = np.select([customers.cadence[:, None] == 1, customers.cadence[:, None] == 2], [by_week, ends], True)
-    return (open_ & allowed).astype(np.float64)
+    billed: Flags = open_ & allowed
+    return billed.astype(np.float64)
 
 
 def _sizes(customers: Customers, customer: Ints, rng: np.random.Generator) -> Floats:
     free = rng.standard_normal(len(customer))
     menu = rng.standard_normal((len(customers), 3))
-    fixed = menu[customer, rng.choice(3, size=len(customer), p=(0.7, 0.2, 0.1))]
+    fixed: Floats = menu[customer, rng.choice(3, size=len(customer), p=(0.7, 0.2, 0.1))]
     return np.where(customers.recurring[customer], fixed, free)
 
 
 def _amounts(customers: Customers, customer: Ints, size: Floats) -> Ints:
-    scale = np.array([UNIT_SCALE.get(c, 1.0) * 10 ** exponent(c) for c in customers.currency])[customer]
     major = np.exp(customers.log_amount[customer] + customers.amount_spread[customer] * size)
-    return np.rint(np.maximum(major, 20.0) * scale).astype(np.int64)
+    minor: Floats = np.rint(np.maximum(major, LEAST_AMOUNT) * customers.minor_scale[customer])
+    return minor.astype(np.int64)
 
 
 def draw_receivables(customers: Customers, invoices: Invoices) -> Receivables:

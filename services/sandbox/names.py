@@ -28,7 +28,8 @@ _SECOND = (
 _TRADE = ("Industries", "Trading", "Stores", "Bau", "Logistics", "Services")
 _FORMS = {
     "US": "Inc.", "CA": "Corp.", "MX": "S.A. de C.V.", "JP": "K.K.", "DE": "GmbH", "AT": "GmbH", "CH": "AG",
-    "FR": "S.A.S.", "NL": "B.V.", "IT": "S.p.A.", "PL": "Sp. z o.o.", "GB": "Ltd", "IE": "Ltd", "SE": "AB", "ES": "S.L.",
+    "FR": "S.A.S.", "NL": "B.V.", "IT": "S.p.A.", "PL": "Sp. z o.o.", "GB": "Ltd", "IE": "Ltd", "SE": "AB",
+    "ES": "S.L.",
 }  # fmt: skip
 
 
@@ -44,4 +45,6 @@ def company_names(rng: np.random.Generator, segment: Ints, country: list[str]) -
 def renamed(rng: np.random.Generator, name: str) -> str:
     """What the same company calls itself later: a new owner, or a new spelling."""
     head, *rest = name.split(" ")
-    return str(rng.choice([f"{head.upper()} {' '.join(rest)}", f"{head} Group {rest[-1]}", f"{head} & Partner {rest[-1]}"]))
+    return str(
+        rng.choice([f"{head.upper()} {' '.join(rest)}", f"{head} Group {rest[-1]}", f"{head} & Partner {rest[-1]}"])
+    )

@@ -74,7 +74,14 @@ class WorldOptions:
         self._check_entities()
 
     def _check_sizes(self) -> None:
-        least = {"seed": 0, "years": 1, "customers": 1, "future_days": 0, "shift_days_before_today": 0, "feed_faults": 0}
+        least = {
+            "seed": 0,
+            "years": 1,
+            "customers": 1,
+            "future_days": 0,
+            "shift_days_before_today": 0,
+            "feed_faults": 0,
+        }
         for name, minimum in least.items():
             if getattr(self, name) < minimum:
                 raise BadSetting(f"{name} is {getattr(self, name)}; allowed: {minimum} or more")
@@ -100,7 +107,9 @@ class WorldOptions:
         for entity in self.entities:
             zone(entity.time_zone)
             if exponent(entity.currency) != 2:
-                raise BadSetting(f"entity {entity.entity_id} books in {entity.currency}; allowed: two-decimal currencies")
+                raise BadSetting(
+                    f"entity {entity.entity_id} books in {entity.currency}; allowed: two-decimal currencies"
+                )
 
 
 def add_world_arguments(parser: ArgumentParser) -> None:

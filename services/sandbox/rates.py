@@ -28,13 +28,11 @@ class Rates:
 
     def into_books(self, entity: int, currency: str, days: Ints) -> Floats:
         """The rate in force on each day: the one published last."""
-        row = self.billionths[self.pairs.index((entity, currency))]
-        return row[np.clip(days - self.first, 0, len(self.days) - 1)] / BILLION
+        row: Floats = self.billionths[self.pairs.index((entity, currency))] / BILLION
+        return row[np.clip(days - self.first, 0, len(self.days) - 1)]
 
 
-def draw_rates(
-    options: WorldOptions, customers: Customers, first: int, last: int, rng: np.random.Generator
-) -> Rates:
+def draw_rates(options: WorldOptions, customers: Customers, first: int, last: int, rng: np.random.Generator) -> Rates:
     """Rates of every currency an entity meets into the currency of its books; on weekends Friday's."""
     books = [e.currency for e in options.entities]
     met = {(int(e), c) for e, c in zip(customers.entity, customers.currency, strict=True)}

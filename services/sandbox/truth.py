@@ -6,17 +6,12 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from services.sandbox.behaviour import Aims
 from services.sandbox.calendars import NEVER, day_of_number
-from services.sandbox.customers import Customers
-from services.sandbox.facts import days
-from services.sandbox.habits import Habits
-from services.sandbox.invoicing import Receivables
-from services.sandbox.knowledge import FeedFault
-from services.sandbox.options import WorldOptions
-from services.sandbox.settlement import Kind, Settlements, Way, Ways
+from services.sandbox.facts import days, words
+from services.sandbox.history import History
+from services.sandbox.knowledge import News
 from services.sandbox.payers import TYPES
-from services.sandbox.window import Window
+from services.sandbox.settlement import Kind, Settlements, Way
 
 
 @dataclass(frozen=True)
@@ -39,67 +34,50 @@ class Truth:
     shift_day: date | None
 
 
-def the_truth(
-    options: WorldOptions,
-    customers: Customers,
-    habits: Habits,
-    receivables: Receivables,
-    invoice_ids: pl.Series,
-    aimed: Aims,
-    ways: Ways,
-    settlements: Settlements,
-    window: Window,
-    faults: list[FeedFault],
-) -> Truth:
+def the_truth(history: History, news: News, invoice_ids: pl.Series) -> Truth:
     """The truth in words and dates."""
-    entity_ids = [e.entity_id for e in options.entities]
+    entity_ids = [e.entity_id for e in history.options.entities]
+    habits = history.habits.frame().rename({"type": "customer_type"})
+    shift = history.window.shift
     return Truth(
-        _receivables(entity_ids, customers, habits, receivables, invoice_ids, aimed, ways, settlements),
-        pl.concat([customers.frame(options), habits.frame().rename({"type": "customer_type"})], how="horizontal"),
-        pl.DataFrame(
+        receivables=_receivables(history, entity_ids, invoice_ids),
+        customers=pl.concat([history.customers.frame(history.options), habits], how="horizontal"),
+        feed_faults=pl.DataFrame(
             {
-                "entity_id": [entity_ids[f.entity] for f in faults],
-                "first_day": [day_of_number(f.first) for f in faults],
-                "arrived_on": [day_of_number(f.last) for f in faults],
+                "entity_id": [entity_ids[f.entity] for f in news.faults],
+                "first_day": [day_of_number(f.first) for f in news.faults],
+                "arrived_on": [day_of_number(f.last) for f in news.faults],
             },
             schema={"entity_id": pl.String, "first_day": pl.Date, "arrived_on": pl.Date},
         ),
-        None if window.shift == NEVER else day_of_number(window.shift),
+        shift_day=None if shift == NEVER else day_of_number(shift),
     )
 
 
-def _receivables(
-    entity_ids: list[str],
-    customers: Customers,
-    habits: Habits,
-    receivables: Receivables,
-    invoice_ids: pl.Series,
-    aimed: Aims,
-    ways: Ways,
-    settlements: Settlements,
-) -> pl.DataFrame:
+def _receivables(history: History, entity_ids: list[str], invoice_ids: pl.Series) -> pl.DataFrame:
+    customers, receivables = history.customers, history.receivables
     customer = receivables.customer
     head = pl.DataFrame(
         {
             "receivable": np.arange(len(receivables)),
-            "entity_id": np.array(entity_ids, dtype=object)[customers.entity[customer]].tolist(),
+            "entity_id": words(entity_ids, customers.entity[customer]).tolist(),
             "invoice_id": invoice_ids.gather(receivables.invoice),
             "instalment": receivables.number,
-            "customer_id": np.array(customers.ids, dtype=object)[customer].tolist(),
-            "customer_type": np.array([t.name for t in TYPES], dtype=object)[habits.type[customer]].tolist(),
-            "currency": np.array(customers.currency, dtype=object)[customer].tolist(),
+            "customer_id": words(customers.ids, customer).tolist(),
+            "customer_type": words([t.name for t in TYPES], history.habits.type[customer]).tolist(),
+            "currency": words(customers.currency, customer).tolist(),
             "amount_minor": receivables.amount,
             "issue_date": days(receivables.issued),
             "due_date": days(receivables.due),
-            "way": np.array([w.name.lower() for w in Way], dtype=object)[ways.way].tolist(),
-            "disputed": ways.way == Way.DISPUTED,
-            "defaulted": ways.defaulted,
-            "shifted": aimed.shifted,
-            "_why": aimed.why,
+            "way": words([w.name.lower() for w in Way], history.ways.way).tolist(),
+            "disputed": history.ways.way == Way.DISPUTED,
+            "defaulted": history.ways.defaulted,
+            "shifted": history.aims.shifted,
+            "_why": history.aims.why,
         }
     )
     return (
-        head.join(_ends(settlements), on="receivable", how="left", maintain_order="left")
+        head.join(_ends(history.settlements), on="receivable", how="left", maintain_order="left")
         .with_columns(cancelled=pl.col("_unpaid") * 2 >= pl.col("amount_minor"))
         .with_columns(
             outcome=pl.when("defaulted")
