@@ -83,8 +83,9 @@ class Settings:
         return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
 
     def environment(self) -> dict[str, str]:
-        """The variables that make another process read the same settings, and keep its libraries quiet."""
-        return QUIET | {s.variable: s.write(getattr(self, s.field)) for s in SETTINGS}
+        """This process's environment with the variables that make another one read the same settings, quietly."""
+        others = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        return others | QUIET | {s.variable: s.write(getattr(self, s.field)) for s in SETTINGS}
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:

@@ -1,0 +1,161 @@
+"""The API itself: questions in, answers out. Everything that may go wrong leaves as a problem document.
+
+It knows a predictor only by its protocol, so the tests put another one in its place, and it never touches the lake or
+a model on the event loop.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from features.errors import CallerError, DuecastError, Violation
+from services import openapi, problems
+from services.decoding import decode
+from services.endpoints import ENDPOINTS
+from services.guard import VERSION_HEADER, place_of
+from services.lane import Lane
+from services.page import front_page
+from services.problems import InvalidQuestion, Refused
+from services.schemas import Answer, ByIdQuestion, Health, InlineQuestion, ModelCard
+
+NO_VERSION = "none"
+
+logger = logging.getLogger(__name__)
+
+
+class Predictor(Protocol):
+    """Answers questions with one model and one state of the lake."""
+
+    @property
+    def card(self) -> ModelCard:
+        """The model that answers."""
+        ...
+
+    def by_id(self, question: ByIdQuestion) -> Answer:
+        """Open invoices of the lake; `UnknownSubject` lists those that are not there."""
+        ...
+
+    def inline(self, question: InlineQuestion) -> Answer:
+        """Open invoices of the ledger in the question; `InvalidQuestion` lists what is wrong with it."""
+        ...
+
+
+class Serving(Protocol):
+    """What serves at this moment."""
+
+    @property
+    def predictor(self) -> Predictor | None:
+        """None until there is one; a question keeps the one that it began with."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why there is none."""
+        ...
+
+
+def version_label(serving: Serving) -> str:
+    """`payment-date/3`, or `none`."""
+    predictor = serving.predictor
+    return f"{predictor.card.name}/{predictor.card.version}" if predictor else NO_VERSION
+
+
+class Api:
+    """One method per endpoint, under the endpoint's name."""
+
+    def __init__(self, serving: Serving, lane: Lane, *, bulk_limit: int) -> None:
+        self._serving = serving
+        self._lane = lane
+        self._bulk_limit = bulk_limit
+        self._document = msgspec.json.encode(openapi.document(bulk_limit=bulk_limit))
+        self._by_id = msgspec.json.Decoder(ByIdQuestion)
+        self._inline = msgspec.json.Decoder(InlineQuestion)
+
+    async def by_id(self, request: Request) -> Response:
+        """Predictions for invoices of the lake."""
+        question = decode(self._by_id, await request.body())
+        self._check_bulk("invoice_ids", question.invoice_ids)
+        predictor = self._ready()
+        return _json(await self._lane.run(lambda: predictor.by_id(question)), predictor)
+
+    async def inline(self, request: Request) -> Response:
+        """Predictions for invoices of a ledger that is sent along."""
+        question = decode(self._inline, await request.body())
+        self._check_bulk("predict", question.predict)
+        predictor = self._ready()
+        return _json(await self._lane.run(lambda: predictor.inline(question)), predictor)
+
+    async def model(self, _: Request) -> Response:
+        """The card of the model that answers."""
+        predictor = self._ready()
+        return _json(predictor.card, predictor)
+
+    async def livez(self, _: Request) -> Response:
+        """The process is alive."""
+        return _json(Health("alive"))
+
+    async def readyz(self, _: Request) -> Response:
+        """There is a model."""
+        self._ready()
+        return _json(Health("ready", version_label(self._serving)))
+
+    async def openapi(self, _: Request) -> Response:
+        """The OpenAPI document."""
+        return Response(self._document, media_type="application/json")
+
+    async def front(self, _: Request) -> Response:
+        """A page that needs nothing from anywhere else."""
+        ready = self._serving.predictor is not None
+        state = f"{version_label(self._serving)} answers" if ready else f"not ready: {self._serving.reason}"
+        return HTMLResponse(front_page(state))
+
+    def _ready(self) -> Predictor:
+        predictor = self._serving.predictor
+        if predictor is None:
+            raise Refused(problems.NOT_READY, self._serving.reason, {"retry-after": "5"})
+        return predictor
+
+    def _check_bulk(self, field: str, ids: Sequence[str]) -> None:
+        if len(ids) > self._bulk_limit:
+            raise InvalidQuestion([Violation("$", field, f"{len(ids)} ids", f"at most {self._bulk_limit} ids")])
+
+
+def build_app(api: Api) -> Starlette:
+    """The ASGI app: a route per endpoint, and a problem document for everything else."""
+    routes = [Route(e.path, getattr(api, e.name), methods=[e.method], name=e.name) for e in ENDPOINTS]
+    app = Starlette(routes=routes, exception_handlers={DuecastError: _told, Refused: _refused, HTTPException: _http})
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _told(_: Request, error: Exception) -> Response:
+    assert isinstance(error, DuecastError)
+    if not isinstance(error, CallerError):
+        logger.error("request failed error=%s at=%s", type(error).__name__, place_of(error))
+    return problems.of_error(error)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return problems.response(error.kind, error.detail, headers=error.headers)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    kind = problems.METHOD if error.status_code == problems.METHOD.status else problems.NOT_FOUND
+    known = ", ".join(sorted({e.path for e in ENDPOINTS}))
+    return problems.response(kind, f"there are: {known}", headers=error.headers)
+
+
+def _json(content: Any, predictor: Predictor | None = None) -> Response:
+    headers = {}
+    if predictor is not None:
+        headers[VERSION_HEADER] = f"{predictor.card.name}/{predictor.card.version}"
+    return Response(msgspec.json.encode(content), media_type="application/json", headers=headers)

@@ -1,0 +1,144 @@
+"""Every address the service answers, declared once: routing, the OpenAPI document and the docs derive from the list.
+
+To add one: a value here, its types in `services.schemas`, a method of the same name in `services.api.Api`, and an
+example, which the tests replay.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from services import problems
+from services.problems import Kind
+from services.schemas import Answer, ByIdQuestion, Health, InlineQuestion, ModelCard
+
+JSON = "application/json"
+HTML = "text/html"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One address: `name` is the method of `services.api.Api` that answers, and the OpenAPI operation id."""
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    answer: Any
+    question: Any = None
+    example: Mapping[str, Any] = field(default_factory=dict)
+    problems: tuple[Kind, ...] = ()
+    public: bool = False
+    media_type: str = JSON
+
+
+ASKING = (
+    problems.MALFORMED,
+    problems.UNAUTHENTICATED,
+    problems.NOT_FOUND,
+    problems.SLOW,
+    problems.TOO_LARGE,
+    problems.MEDIA,
+    problems.INVALID,
+    problems.INTERNAL,
+    problems.NOT_READY,
+    problems.BUSY,
+    problems.TIMEOUT,
+)
+
+BY_ID_EXAMPLE = {"entity_id": "US01", "invoice_ids": ["INV-1001"], "as_of": "2024-03-01"}
+
+INLINE_EXAMPLE = {
+    "as_of": "2024-03-01",
+    "predict": ["INV-1003"],
+    "invoices": [
+        {
+            "invoice_id": "INV-1001",
+            "customer_id": "C-17",
+            "issue_date": "2023-11-06",
+            "due_date": "2023-12-06",
+            "amount": "1200.00",
+            "currency": "EUR",
+            "payments": [{"date": "2023-12-14", "amount": "1200.00"}],
+        },
+        {
+            "invoice_id": "INV-1002",
+            "customer_id": "C-17",
+            "issue_date": "2023-12-04",
+            "due_date": "2024-01-03",
+            "amount": "830.50",
+            "currency": "EUR",
+            "payments": [{"date": "2024-01-09", "amount": "400.00"}, {"date": "2024-01-16", "amount": "430.50"}],
+        },
+        {
+            "invoice_id": "INV-1003",
+            "customer_id": "C-17",
+            "issue_date": "2024-02-12",
+            "due_date": "2024-03-13",
+            "amount": "990.00",
+            "currency": "EUR",
+        },
+    ],
+    "entity": {"country": "DE", "time_zone": "Europe/Berlin"},
+    "customers": [{"customer_id": "C-17", "country": "FR"}],
+}
+
+ENDPOINTS = (
+    Endpoint("GET", "/", "front", "What this is and where to look, for people", str, public=True, media_type=HTML),
+    Endpoint("GET", "/livez", "livez", "The process is alive", Health, public=True),
+    Endpoint(
+        "GET",
+        "/readyz",
+        "readyz",
+        "There is a model to answer with",
+        Health,
+        problems=(problems.NOT_READY,),
+        public=True,
+    ),
+    Endpoint("GET", "/v1/openapi.json", "openapi", "This document", dict[str, Any], public=True),
+    Endpoint(
+        "GET",
+        "/v1/model",
+        "model",
+        "The model that answers: version, digest, training window",
+        ModelCard,
+        problems=(problems.UNAUTHENTICATED, problems.NOT_READY),
+    ),
+    Endpoint(
+        "POST",
+        "/v1/payment-date/by-id",
+        "by_id",
+        "When open invoices of the lake will be paid",
+        Answer,
+        ByIdQuestion,
+        BY_ID_EXAMPLE,
+        ASKING,
+    ),
+    Endpoint(
+        "POST",
+        "/v1/payment-date/inline",
+        "inline",
+        "When open invoices of a ledger sent along will be paid; nothing is kept",
+        Answer,
+        InlineQuestion,
+        INLINE_EXAMPLE,
+        ASKING,
+    ),
+)
+
+
+def catalogue(endpoints: Iterable[Endpoint] = ENDPOINTS) -> str:
+    """The Markdown table between the catalogue markers of the README."""
+    head = ["| endpoint | answers | key | problems |", "|---|---|---|---|"]
+    return "\n".join([*head, *map(_row, endpoints)]) + "\n"
+
+
+def _row(endpoint: Endpoint) -> str:
+    statuses = ", ".join(str(status) for status in sorted({kind.status for kind in endpoint.problems}))
+    cells = (
+        f"`{endpoint.method} {endpoint.path}`",
+        endpoint.summary,
+        "no" if endpoint.public else "yes",
+        statuses or "none",
+    )
+    return f"| {' | '.join(cells)} |"
