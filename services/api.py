@@ -130,7 +130,8 @@ class Api:
 def build_app(api: Api) -> Starlette:
     """The ASGI app: a route per endpoint, and a problem document for everything else."""
     routes = [Route(e.path, getattr(api, e.name), methods=[e.method], name=e.name) for e in ENDPOINTS]
-    app = Starlette(routes=routes, exception_handlers={DuecastError: _told, Refused: _refused, HTTPException: _http})
+    handlers = {DuecastError: _told, Refused: _refused, HTTPException: _http, Exception: _silent}
+    app = Starlette(routes=routes, exception_handlers=handlers)
     app.router.redirect_slashes = False
     return app
 
@@ -152,6 +153,11 @@ async def _http(request: Request, error: Exception) -> Response:
     kind = problems.METHOD if error.status_code == problems.METHOD.status else problems.NOT_FOUND
     known = ", ".join(sorted({e.path for e in ENDPOINTS}))
     return problems.response(kind, f"there are: {known}", headers=error.headers)
+
+
+async def _silent(_: Request, __: Exception) -> Response:
+    """Says nothing; Starlette raises the error again after this, and the guard logs where it came from."""
+    return problems.response(problems.INTERNAL)
 
 
 def _json(content: Any, predictor: Predictor | None = None) -> Response:

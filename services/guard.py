@@ -49,6 +49,7 @@ class Guard:
         paths: Mapping[str, bool],
         version: Callable[[], str],
         observe: Callable[[str, int, float], None],
+        body_seconds: float = BODY_SECONDS,
     ) -> None:
         """`paths`: every path there is -> whether it needs no key. Without any key, only loopback hosts are answered.
 
@@ -60,6 +61,7 @@ class Guard:
         self.paths = paths
         self.version = version
         self.observe = observe
+        self.body_seconds = body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, from its first byte to its last."""
@@ -122,10 +124,10 @@ class Guard:
 
     async def _body(self, receive: Receive) -> bytes:
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout(self.body_seconds):
                 return await self._collect(receive)
         except TimeoutError:
-            raise Refused(problems.SLOW, f"allowed: {BODY_SECONDS:g} seconds", {"connection": "close"}) from None
+            raise Refused(problems.SLOW, f"allowed: {self.body_seconds:g} seconds", {"connection": "close"}) from None
 
     async def _collect(self, receive: Receive) -> bytes:
         parts: list[bytes] = []

@@ -1,0 +1,193 @@
+"""The app in this process, with a predictor of the tests' own behind it."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from typing import Any
+
+import httpx
+import pytest
+
+from features.errors import NotFound, Violation
+from services.api import Api, build_app, version_label
+from services.endpoints import ENDPOINTS
+from services.guard import Guard
+from services.lane import Lane
+from services.problems import InvalidQuestion, UnknownSubject
+from services.schemas import Answer, ByIdQuestion, InlineQuestion, ModelCard, Prediction, Reason
+
+KEY = "open sesame"
+
+
+class FakePredictor:
+    """Knows entity US01 and any invoice but those called `missing`; does what the test plants before it answers."""
+
+    def __init__(self, version: int = 3, before: Callable[[], None] = lambda: None) -> None:
+        self.before = before
+        self.card = ModelCard(
+            name="payment-date",
+            version=version,
+            digest="d" * 64,
+            run_id="run",
+            trained_from=date(2021, 1, 1),
+            trained_until=date(2023, 12, 31),
+            lake_versions={"invoice": 2},
+            features=57,
+        )
+
+    def by_id(self, question: ByIdQuestion) -> Answer:
+        self.before()
+        if question.entity_id != "US01":
+            raise NotFound(f"no entity {question.entity_id!r}; there are: US01")
+        if "missing" in question.invoice_ids:
+            at = f"invoice_ids[{question.invoice_ids.index('missing')}]"
+            raise UnknownSubject("invoice 'missing' is not known", [Violation("$", at, "missing", "an open invoice")])
+        return self._answer(question.invoice_ids, question.as_of or date(2024, 3, 1))
+
+    def inline(self, question: InlineQuestion) -> Answer:
+        self.before()
+        if "missing" in question.predict:
+            raise InvalidQuestion([Violation("$", "predict[0]", "missing", "an open invoice of this ledger")])
+        return self._answer(question.predict, question.as_of)
+
+    def _answer(self, ids: list[str], day: date) -> Answer:
+        return Answer(model=f"payment-date/{self.card.version}", predictions=[prediction(name, day) for name in ids])
+
+
+def prediction(invoice_id: str, day: date) -> Prediction:
+    return Prediction(
+        prediction_id="f" * 32,
+        feature_digest="e" * 64,
+        entity_id="US01",
+        customer_id="C-17",
+        invoice_id=invoice_id,
+        instalment=1,
+        currency="EUR",
+        amount="990.00",
+        due_date=date(2024, 3, 13),
+        cutoff=datetime(day.year, day.month, day.day, tzinfo=UTC),
+        cutoff_day=day,
+        availability="full",
+        availability_reason=None,
+        expected_date=date(2024, 3, 20),
+        p10=date(2024, 3, 14),
+        p50=date(2024, 3, 19),
+        p90=date(2024, 4, 2),
+        p_late=0.875,
+        p_beyond=0.0,
+        ageing={"current": 0.125, "1-30": 0.875},
+        paid_by={"2024-03-08": 0.0625},
+        typical_date=date(2024, 3, 15),
+        reasons=(Reason("days_late_mean", "usually pays 7 days late", 5.0),),
+    )
+
+
+@dataclass
+class FakeServing:
+    """What serves, set by the test."""
+
+    predictor: Any
+    reason: str = "no model has been promoted yet"
+
+
+@dataclass(frozen=True)
+class Client:
+    """Asks the app over ASGI, one request at a time; `seen` is what the guard observed."""
+
+    app: Any
+    serving: FakeServing
+    lane: Lane
+    base_url: str = "http://127.0.0.1"
+    headers: dict[str, str] = field(default_factory=dict)
+    seen: list[tuple[str, int]] = field(default_factory=list)
+
+    def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        return self.ask_all([(method, path, options)])[0]
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.ask("GET", path, **options)
+
+    def post(self, path: str, content: Any, **options: Any) -> httpx.Response:
+        body = {"content": content} if isinstance(content, bytes) else {"json": content}
+        headers = {"content-type": "application/json"} | options.pop("headers", {})
+        return self.ask("POST", path, **body, headers=headers, **options)
+
+    def ask_all(self, requests: list[tuple[str, str, dict[str, Any]]]) -> list[httpx.Response]:
+        """All at once."""
+
+        async def together() -> list[httpx.Response]:
+            transport = httpx.ASGITransport(self.app)
+            async with httpx.AsyncClient(transport=transport, base_url=self.base_url, headers=self.headers) as client:
+                return await asyncio.gather(*(client.request(m, p, **options) for m, p, options in requests))
+
+        return asyncio.run(together())
+
+    def at(self, base_url: str) -> "Client":
+        return replace(self, base_url=base_url)
+
+    def saying(self, **headers: str) -> "Client":
+        return replace(self, headers=headers)
+
+
+@pytest.fixture
+def make_client():
+    """`make_client(api_keys=..., body_limit=..., body_seconds=..., bulk_limit=..., lane=..., predictor=...)`."""
+    lanes: list[Lane] = []
+
+    def make(
+        *,
+        api_keys: dict[str, str] | None = None,
+        body_limit: int = 100_000,
+        body_seconds: float = 15.0,
+        bulk_limit: int = 100,
+        lane: Lane | None = None,
+        predictor: Any = None,
+    ) -> Client:
+        serving = FakeServing(predictor or FakePredictor())
+        lane = lane or Lane(limit=8)
+        lanes.append(lane)
+        seen: list[tuple[str, int]] = []
+        guard = Guard(
+            build_app(Api(serving, lane, bulk_limit=bulk_limit)),
+            api_keys=api_keys or {},
+            body_limit=body_limit,
+            body_seconds=body_seconds,
+            paths={e.path: e.public for e in ENDPOINTS},
+            version=lambda: version_label(serving),
+            observe=lambda path, status, _: seen.append((path, status)),
+        )
+        return Client(guard, serving, lane, seen=seen)
+
+    yield make
+    for lane in lanes:
+        lane.close()
+
+
+@pytest.fixture
+def client(make_client) -> Client:
+    """No keys, loopback, a model that serves."""
+    return make_client()
+
+
+@pytest.fixture
+def keyed(make_client) -> Client:
+    """One key is known; nothing is sent yet."""
+    return make_client(api_keys={sha256(KEY.encode()).hexdigest(): "erp"})
+
+
+@pytest.fixture
+def key() -> str:
+    """The key that `keyed` knows."""
+    return KEY
+
+
+@pytest.fixture
+def slow_client(make_client):
+    """A client of a predictor that answers nobody before the event is set, with room for one more question."""
+    event = threading.Event()
+    client = make_client(lane=Lane(limit=1, threads=1), predictor=FakePredictor(before=lambda: event.wait(10)))
+    yield client, event
+    event.set()
