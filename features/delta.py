@@ -81,9 +81,23 @@ def created(place: Place, schema: Mapping[str, pl.DataType]) -> DeltaTable:
         raise place.fault(error) from error
 
 
-def scanned(place: Place, delta: DeltaTable) -> pl.LazyFrame:
-    """Its rows, lazily, instants in microseconds; filters and projections reach the Parquet files."""
-    return pl.scan_delta(delta, storage_options=place.storage_options)
+def scanned(place: Place, delta: DeltaTable, schema: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+    """Its rows under `schema`, lazily: a column that files lack is null, one that is not asked for is left out.
+
+    Filters and projections reach the Parquet files. They are listed here rather than by `pl.scan_delta`, which does not
+    find the files of a folder with a blank or an umlaut in its name.
+    """
+    names = _listed(delta)["path"]
+    if names.is_empty():
+        return pl.LazyFrame(schema=schema)
+    return pl.scan_parquet(
+        [f"{place.uri}/{name}" for name in names],
+        schema=dict(schema),
+        missing_columns="insert",
+        extra_columns="ignore",
+        glob=False,
+        storage_options=place.storage_options,
+    )
 
 
 def committed(place: Place, delta: DeltaTable, rows: pl.DataFrame) -> bool:
@@ -110,7 +124,7 @@ def committed(place: Place, delta: DeltaTable, rows: pl.DataFrame) -> bool:
 
 def compacted(place: Place, delta: DeltaTable, *, at_least: int) -> int:
     """Merge small files into large ones, as a version with the same rows; how many went, 0 where they are too few."""
-    if len(delta.file_uris()) < at_least:
+    if _listed(delta).height < at_least:
         return 0
     try:
         return int(delta.optimize.compact(writer_properties=_PARQUET)["numFilesRemoved"])
@@ -140,10 +154,14 @@ def _load_version(place: Place, delta: DeltaTable, at: int) -> None:
 
 def _require_files(folder: Path, place: Place, delta: DeltaTable) -> None:
     """A lost or cut file would otherwise show up as a panic, deep in whatever query reads it first."""
-    listed = pl.DataFrame(delta.get_add_actions(flatten=True)).select("path", "size_bytes")
-    for name, size in listed.iter_rows():
+    for name, size in _listed(delta).iter_rows():
         file = folder / name
         if not file.is_file():
             raise place.fault(FileNotFoundError(f"{name} is gone"))
         if file.stat().st_size != size:
             raise place.fault(OSError(f"{name} has {file.stat().st_size} bytes instead of {size}"))
+
+
+def _listed(delta: DeltaTable) -> pl.DataFrame:
+    """`path`, below the table's folder, and `size_bytes` of every file that is part of the version."""
+    return pl.DataFrame(delta.get_add_actions(flatten=True)).select("path", "size_bytes")

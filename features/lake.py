@@ -13,18 +13,17 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import polars as pl
-from deltalake import DeltaTable
 from filelock import FileLock, Timeout
 
 from features import delta as store
 from features.contracts import require_schema
-from features.errors import BadInput, StateError
+from features.errors import BadInput, BadSetting, StateError
 from features.tables import INSTANT, TABLES, Table
 
 _STORED_INSTANT = pl.Datetime("us", "UTC")
 _COMMIT_BITS = 32  # `_landed` is the commit's number, shifted, plus the row's place in the commit
-_PATIENCE_SECONDS = 120.0
 _ATTEMPTS = 10
+_UNFIT = frozenset("[]|^%\\")  # in a local path: the Delta library crashes or looks elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +38,22 @@ class Lake:
     """Facts under `root`: a local folder, or an object store's URL such as s3://bucket/folder.
 
     `storage_options` go to the object store as they are (credentials, region, endpoint). Any number of processes may
-    read while one writes. Writers wait for each other by a lock file in a folder; on an object store, where there is
-    none, the one that commits second notices and starts again.
+    read while one writes. Writers wait for each other by a lock file in a folder, for `patience_seconds` at most; on an
+    object store, where there is none, the one that commits second notices and starts again. `BadSetting` for a folder
+    with a character in its path that the Delta library cannot take.
     """
 
-    def __init__(self, root: str | Path, *, storage_options: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        root: str | Path,
+        *,
+        storage_options: Mapping[str, str] | None = None,
+        patience_seconds: float = 120.0,
+    ) -> None:
         self._folder = _local_folder(root)
         self._root = str(self._folder or root).rstrip("/")
         self._options = storage_options
+        self._patience_seconds = patience_seconds
 
     def append(self, table: Table, rows: pl.DataFrame) -> Appended:
         """Land the rows that say something new, in one atomic commit.
@@ -74,16 +81,17 @@ class Lake:
         """Every version of every fact, `deleted` ones too, in the order of `known_at` and then of landing.
 
         `before` keeps `known_at < before`; `at` reads the table as it was at that Delta version (`NotFound` where it
-        never had one). A table nothing landed in is empty. `StateError` where files are damaged or missing.
+        never had one). A table nothing landed in is empty, a column that was declared later is null. `StateError` where
+        files are damaged or missing.
         """
         limit = None if before is None else _instant(before)
         delta = store.opened(self._place(table), at)
         if delta is None:
             return pl.LazyFrame(schema=table.schema)
-        stored = store.scanned(self._place(table), delta)
+        stored = store.scanned(self._place(table), delta, _stored_schema(table))
         if limit is not None:
             stored = stored.filter(pl.col("known_at") < limit)
-        return _canonical(table, stored.sort("known_at", "_landed"), delta)
+        return stored.sort("known_at", "_landed").select(pl.col(c).cast(dtype) for c, dtype in table.schema.items())
 
     def known(self, table: Table, as_of: datetime, *, at: int | None = None) -> pl.LazyFrame:
         """The latest version of every fact with `known_at < as_of`, without those that are `deleted` in it."""
@@ -114,14 +122,13 @@ class Lake:
         if self._folder is None:
             yield
             return
-        lock = FileLock(self._folder / ".writer.lock", timeout=_PATIENCE_SECONDS)
+        lock = FileLock(self._folder / ".writer.lock", timeout=self._patience_seconds)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout:
-            raise StateError(
-                f"lake {self._root}: another process has been writing for {_PATIENCE_SECONDS:.0f} s"
-            ) from None
+            waited = f"{self._patience_seconds:g} s"
+            raise StateError(f"lake {self._root}: another process has been writing for {waited}; let it end") from None
         except OSError as error:
             raise StateError(f"lake {self._root} cannot be written: {error}") from error
         try:
@@ -132,8 +139,9 @@ class Lake:
     def _land(self, table: Table, rows: pl.DataFrame) -> int | None:
         """How many of `rows` landed; None where another writer committed in between."""
         place = self._place(table)
-        delta = store.opened(place) or store.created(place, table.schema | {"_landed": pl.Int64()})
-        fresh = _news(table, rows, _said(table, store.scanned(place, delta), rows))
+        schema = _stored_schema(table)
+        delta = store.opened(place) or store.created(place, schema)
+        fresh = _news(table, rows, _said(table, store.scanned(place, delta, schema), rows))
         first = (delta.version() + 1) << _COMMIT_BITS
         landing = fresh.with_columns((first + pl.int_range(pl.len(), dtype=pl.Int64)).alias("_landed"))
         if fresh.is_empty() or store.committed(place, delta, landing):
@@ -142,10 +150,15 @@ class Lake:
 
 
 def _local_folder(root: str | Path) -> Path | None:
-    if isinstance(root, Path) or "://" not in root:
-        return Path(root)
-    parts = urlsplit(root)
-    return Path(unquote(parts.path)) if parts.scheme == "file" else None
+    parts = urlsplit(str(root))
+    if "://" in str(root) and parts.scheme != "file":
+        return None
+    folder = Path(unquote(parts.path) if parts.scheme == "file" else root).absolute()
+    if _UNFIT & set(str(folder)):
+        raise BadSetting(
+            f"a lake cannot be in {str(folder)!r}; allowed: a path without any of {' '.join(sorted(_UNFIT))}"
+        )
+    return folder
 
 
 def _instant(moment: datetime) -> pl.Expr:
@@ -154,13 +167,9 @@ def _instant(moment: datetime) -> pl.Expr:
     return pl.lit(moment.astimezone(UTC), dtype=_STORED_INSTANT)
 
 
-def _canonical(table: Table, stored: pl.LazyFrame, delta: DeltaTable) -> pl.LazyFrame:
-    """The declared columns with their declared types; one that was declared after the rows landed is null."""
-    there = {field.name for field in delta.schema().fields}
-    columns = {
-        name: (pl.col(name) if name in there else pl.lit(None)).cast(dtype) for name, dtype in table.schema.items()
-    }
-    return stored.select(**columns)
+def _stored_schema(table: Table) -> dict[str, pl.DataType]:
+    stored = {name: _STORED_INSTANT if dtype == INSTANT else dtype for name, dtype in table.schema.items()}
+    return stored | {"_landed": pl.Int64()}
 
 
 def _refuse_unchecked(table: Table, rows: pl.DataFrame) -> None:
@@ -188,17 +197,14 @@ def _news(table: Table, rows: pl.DataFrame, said: pl.DataFrame) -> pl.DataFrame:
     # what landed comes before what is given at the same instant, in the order of landing
     told = pl.concat([said, given], how="diagonal").sort(*table.key, "known_at", "_landed", nulls_last=True)
     same_fact = pl.all_horizontal(pl.col(name) == pl.col(name).shift() for name in table.key)
+    same_content = pl.col("digest") == pl.col("digest").shift()
+    same_instant = pl.col("known_at") == pl.col("known_at").shift()
+    both_given = pl.col("_row").is_not_null() & pl.col("_row").shift().is_not_null()
     told = told.with_columns(
-        repeats=(same_fact & (pl.col("digest") == pl.col("digest").shift())).fill_null(value=False),
-        contradicts=(
-            same_fact
-            & (pl.col("known_at") == pl.col("known_at").shift())
-            & (pl.col("digest") != pl.col("digest").shift())
-            & pl.col("_row").is_not_null()
-            & pl.col("_row").shift().is_not_null()
-        ).fill_null(value=False),
+        (same_fact & same_content).fill_null(value=False).alias("_repeats"),
+        (same_fact & ~same_content & same_instant & both_given).fill_null(value=False).alias("_contradicts"),
     )
-    for fact in told.filter("contradicts").head(1).select(*table.key, "known_at").iter_rows():
+    for fact in told.filter("_contradicts").head(1).select(*table.key, "known_at").iter_rows():
         raise BadInput(f"two rows for lake table {table.name} contradict each other: {fact}; see contracts.check")
-    fresh = told.filter(pl.col("_row").is_not_null() & ~pl.col("repeats"))
+    fresh = told.filter(pl.col("_row").is_not_null() & ~pl.col("_repeats"))
     return rows[fresh["_row"]].select(*table.schema).sort("known_at", maintain_order=True)
