@@ -1,0 +1,165 @@
+"""Hot swaps: a promotion and an ingest are noticed, a damaged model is refused while the old one serves."""
+
+import logging
+import shutil
+from datetime import date
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from features.lake import Lake
+from features.tables import ALLOCATION, TABLES
+from models.champion import MANIFEST, ModelVersion, digests
+from services.endpoints import INLINE_EXAMPLE
+from services.inline import facts_of
+from services.schemas import ByIdQuestion, InlineQuestion
+from services.serving import NOTHING_PROMOTED, REFUSED, STARTING, Champion
+
+LEDGER = msgspec.convert(INLINE_EXAMPLE, InlineQuestion)
+QUESTION = ByIdQuestion(entity_id="inline", invoice_ids=["INV-1003"], as_of=date(2024, 3, 1))
+
+CONSTANT = """
+import json
+from datetime import timedelta
+from models.predictions import PaymentPrediction
+
+class Constant:
+    feature_names = ("days_late_mean",)
+    def __init__(self, days):
+        self.days = days
+    @classmethod
+    def load(cls, folder):
+        return cls(json.loads((folder / "model.json").read_text())["days"])
+    def predictions(self, frame):
+        return [self.said(row) for row in frame.iter_rows(named=True)]
+    def said(self, row):
+        own = ("entity_id", "customer_id", "invoice_id", "instalment", "currency", "amount_minor")
+        own += ("due_date", "cutoff_day")
+        day = row["due_date"] + timedelta(days=self.days)
+        return PaymentPrediction(
+            **{name: row[name] for name in own}, availability="full", availability_reason=None, expected_date=day,
+            p10=day, p50=day, p90=day, p_late=0.5, p_beyond=0.0, ageing={}, paid_by={}, typical_date=day, reasons=(),
+        )
+"""
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """The example's ledger without its last payment."""
+    lake = Lake(tmp_path / "lake")
+    facts = facts_of(LEDGER)
+    for table in TABLES:
+        rows = facts.tables[table.name]
+        lake.append(table, rows.head(-1) if table is ALLOCATION else rows)
+    return lake
+
+
+@pytest.fixture
+def champion(tmp_path, lake, monkeypatch) -> Champion:
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "constant_model.py").write_text(CONSTANT)
+    monkeypatch.syspath_prepend(str(tmp_path / "modules"))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "modules"))
+    return Champion(tmp_path, lake, loader="constant_model:Constant")
+
+
+def promote(mlruns: Path, version: int, content: str) -> None:
+    """What a promotion leaves on disk."""
+    folder = mlruns / f"model-{version}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    (folder / "model.json").write_text(content)
+    made = ModelVersion(
+        name="payment-date",
+        version=version,
+        run_id="r",
+        folder=folder.name,
+        files=digests(folder),
+        data_window=(date(2020, 1, 1), date(2020, 12, 31)),
+        lake_versions={},
+    )
+    staged = mlruns / "staged.json"
+    staged.write_bytes(msgspec.json.encode({"payment-date": made}))
+    staged.replace(mlruns / MANIFEST)
+
+
+def days_late(champion: Champion) -> int:
+    [said] = champion.predictor.by_id(QUESTION).predictions
+    return (said.expected_date - said.due_date).days
+
+
+def test_nothing_serves_before_the_first_promotion_and_then_it_does(champion, tmp_path):
+    assert (champion.predictor, champion.reason) == (None, STARTING)
+    assert not champion.refresh()
+    assert (champion.predictor, champion.reason) == (None, NOTHING_PROMOTED)
+
+    promote(tmp_path, 1, '{"days": 5}')
+    assert champion.refresh()
+    assert (champion.predictor.version.version, days_late(champion)) == (1, 5)
+    assert not champion.refresh()
+
+
+def test_a_promotion_replaces_the_model_and_what_was_taken_before_still_answers(champion, tmp_path):
+    promote(tmp_path, 1, '{"days": 5}')
+    champion.refresh()
+    before = champion.predictor
+    promote(tmp_path, 2, '{"days": 9}')
+    assert champion.refresh()
+    assert days_late(champion) == 9
+    assert before.by_id(QUESTION).model == "payment-date/1"
+
+
+@pytest.mark.parametrize("how", ["changed after registration", "not loadable", "manifest cut off"])
+def test_a_damaged_new_one_is_refused_and_the_old_one_goes_on(champion, tmp_path, how, caplog):
+    promote(tmp_path, 1, '{"days": 5}')
+    champion.refresh()
+    promote(tmp_path, 2, "{" if how == "not loadable" else '{"days": 9}')
+    if how == "changed after registration":
+        (tmp_path / "model-2" / "model.json").write_text('{"days": 10}')
+    if how == "manifest cut off":
+        (tmp_path / MANIFEST).write_bytes((tmp_path / MANIFEST).read_bytes()[:-9])
+    with caplog.at_level(logging.ERROR):
+        assert not champion.refresh()
+        assert not champion.refresh()
+    assert days_late(champion) == 5
+    assert len(caplog.records) == 1
+    assert "refused, the old one stays" in caplog.text
+
+    promote(tmp_path, 3, '{"days": 7}')
+    assert champion.refresh()
+    assert days_late(champion) == 7
+
+
+def test_a_damaged_first_one_leaves_the_service_not_ready(champion, tmp_path):
+    promote(tmp_path, 1, "{")
+    assert not champion.refresh()
+    assert (champion.predictor, champion.reason) == (None, REFUSED)
+
+
+def test_new_facts_are_seen(champion, tmp_path, lake):
+    promote(tmp_path, 1, '{"days": 5}')
+    champion.refresh()
+    invoice = ByIdQuestion(entity_id="inline", invoice_ids=["INV-1002"], as_of=date(2024, 3, 1))
+    assert champion.predictor.by_id(invoice).predictions
+
+    lake.append(ALLOCATION, facts_of(LEDGER).tables["allocation"])
+    assert champion.refresh()
+    states = champion.predictor.book.states.filter(invoice_id="INV-1002")
+    assert states["open_minor"].to_list()[-1] == 0
+
+
+def test_a_damaged_lake_leaves_the_old_facts_in_use(champion, tmp_path):
+    promote(tmp_path, 1, '{"days": 5}')
+    champion.refresh()
+    for log in (tmp_path / "lake" / "invoice" / "_delta_log").iterdir():
+        log.write_text("{")
+    assert not champion.refresh()
+    assert days_late(champion) == 5
+
+
+def test_an_empty_lake_serves_ledgers_that_are_sent_along(tmp_path, champion):
+    empty = Champion(tmp_path, Lake(tmp_path / "none"), loader="constant_model:Constant")
+    promote(tmp_path, 1, '{"days": 5}')
+    assert empty.refresh()
+    assert empty.predictor.inline(LEDGER).predictions[0].invoice_id == "INV-1003"
