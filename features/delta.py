@@ -77,6 +77,11 @@ def created(place: Place, schema: Mapping[str, pl.DataType]) -> DeltaTable:
             configuration=_CONFIGURATION,
             storage_options=place.storage_options,
         )
+    except CommitFailedError as error:
+        made_by_another = _latest(place)
+        if made_by_another is None:
+            raise place.fault(error) from error
+        return made_by_another
     except (DeltaError, OSError) as error:
         raise place.fault(error) from error
 
