@@ -1,0 +1,140 @@
+"""Feeds: what one file or endpoint says about one table, parted into rows that may land and rows set aside.
+
+A record lands whole or not at all: when what a line says about an invoice cannot stand, the payment and the allocation
+of the same line are set aside with it. Customer data in the line stand on their own.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from features.contracts import QUARANTINE_SCHEMA, check
+from features.errors import StateError, Violation
+from features.lake import Lake
+from features.tables import INVOICE, Table
+from pipelines.complaints import COMPLAINT, PLACE
+from pipelines.fields import DOCUMENTS
+from pipelines.run_report import SHOWN
+from pipelines.shaping import Shaped
+from services.runs import Counts
+
+
+@dataclass(frozen=True, eq=False)
+class Feed:
+    """What a source says about one table.
+
+    rows        may land: the table's schema and `PLACE`
+    bad         may not: `COMPLAINT`, at least one for each such row
+    records     what was read, with `PLACE`, for the payloads of bad rows
+    read        rows of the table that the source produced
+    superseded  rows of it that later ones replace before anybody could know them
+    """
+
+    name: str
+    table: Table
+    rows: pl.DataFrame
+    bad: pl.DataFrame
+    records: pl.DataFrame
+    read: int
+    superseded: int = 0
+
+    @property
+    def quarantine(self) -> pl.DataFrame:
+        """The bad rows under `QUARANTINE_SCHEMA`, with their records as JSON."""
+        found = self.records.join(self.bad, on="_row", how="semi")
+        payloads = found.select("_row", _payload(found).alias("payload"))
+        told = self.bad.join(payloads, on="_row", how="left", maintain_order="left")
+        return told.rename({"_where": "where"}).select(*QUARANTINE_SCHEMA)
+
+    @property
+    def first(self) -> tuple[Violation, ...]:
+        """The first few violations."""
+        shown = self.bad.head(SHOWN).select("_where", "field", "value", "allowed")
+        return tuple(Violation(*row) for row in shown.iter_rows())
+
+    def counts(self, landed: int, duplicates: int) -> Counts:
+        """The control totals; `StateError` where they do not tie, for then rows were lost or made up."""
+        counts = Counts(
+            self.read, landed, duplicates + self.superseded, self.bad.select(pl.struct(*PLACE).n_unique()).item()
+        )
+        if not counts.tie:
+            raise StateError(f"{self.name}: the counts do not tie: {counts}; please report this, it is our fault")
+        return counts
+
+
+def checked(name: str, shaped: Shaped, canonical: Table, records: pl.DataFrame, *, unique_ids: bool) -> Feed:
+    """The feed of what was shaped, without the rows that break their table's contract."""
+    told = shaped.rows.select(*canonical.schema, "_where", pl.lit(None, pl.String).alias("_payload"))
+    found = check(canonical, told, unique_ids=unique_ids).bad.drop("payload").rename({"where": "_where"})
+    bad = found.join(shaped.rows.select(*PLACE), on="_where", how="left", maintain_order="left").unique(
+        maintain_order=True
+    )
+    feed = Feed(name, canonical, shaped.rows, shaped.bad, records, shaped.read)
+    return without(feed, bad)
+
+
+def without(feed: Feed, bad: pl.DataFrame) -> Feed:
+    """The feed with the rows that `bad` (`COMPLAINT`) complains of set aside."""
+    if bad.is_empty():
+        return feed
+    rows = feed.rows.join(bad, on=list(PLACE), how="anti", maintain_order="left")
+    both = pl.concat([feed.bad, bad.select(*COMPLAINT)]).sort("_row", maintain_order=True)
+    return replace(feed, rows=rows, bad=both)
+
+
+def with_broken(feed: Feed, broken: pl.DataFrame) -> Feed:
+    """The feed with rows of its source that could not even be parted into columns; they count as read."""
+    bad = pl.concat([feed.bad, broken]).sort("_row", maintain_order=True)
+    return replace(feed, bad=bad, read=feed.read + broken.height)
+
+
+def issue_dates(feeds: Iterable[Feed], lake: Lake) -> pl.DataFrame:
+    """When each invoice was issued that these feeds' allocations settle, as far as the feeds or the lake know.
+
+    entity_id, invoice_id, issue_date: one row per invoice; what the feeds say goes before what the lake holds.
+    """
+    columns = ("entity_id", "invoice_id", "issue_date")
+    given = list(feeds)
+    schema = {name: INVOICE.schema[name] for name in columns}
+    wanted = [f.rows.select(columns[:2]) for f in given if f.table.name == "allocation"]
+    settled = pl.concat([pl.DataFrame(schema=schema).select(columns[:2]), *wanted]).unique()
+    held = lake.versions(INVOICE).select(columns).join(settled.lazy(), on=columns[:2], how="semi").collect()
+    said = [f.rows.select(columns) for f in given if f.table.name == "invoice"]
+    known: pl.DataFrame = pl.concat([held, *said])
+    return known.unique(columns[:2], keep="last", maintain_order=True)
+
+
+def settled_before_issue(feed: Feed, issues: pl.DataFrame) -> pl.DataFrame:
+    """Complaints about allocations dated before the issue of their invoice, where `issues` knows it."""
+    dated = feed.rows.join(issues, on=["entity_id", "invoice_id"], how="inner", maintain_order="left")
+    early = dated.filter(pl.col("date") < pl.col("issue_date"))
+    allowed = pl.format("on or after {}, when invoice {} was issued", "issue_date", "invoice_id")
+    return early.select(
+        *PLACE, pl.lit("date").alias("field"), pl.col("date").cast(pl.String).alias("value"), allowed.alias("allowed")
+    )
+
+
+def whole_records(feeds: list[Feed]) -> list[Feed]:
+    """The feeds of one file without the documents whose record could not land whole."""
+    documents = [f for f in feeds if f.table.name in DOCUMENTS]
+    told = [
+        f.bad.unique("_row", keep="first", maintain_order=True).with_columns(
+            pl.format("{}.{}", pl.lit(f.table.name), "field").alias("field")
+        )
+        for f in documents
+    ]
+    reasons = pl.concat([pl.DataFrame(schema=COMPLAINT), *told]).unique("_row", keep="first", maintain_order=True)
+    return [without(f, _spoilt(f, reasons)) if f.table.name in DOCUMENTS else f for f in feeds]
+
+
+def _spoilt(feed: Feed, reasons: pl.DataFrame) -> pl.DataFrame:
+    """Complaints about sound rows whose record is in `reasons`, in the words that are used there."""
+    sound = feed.rows.select(*PLACE)
+    return sound.join(reasons.drop("_where"), on="_row", how="inner", maintain_order="left")
+
+
+def _payload(records: pl.DataFrame) -> pl.Expr:
+    if "_payload" in records.columns:
+        return pl.col("_payload")
+    return pl.struct(c for c in records.columns if c not in PLACE).struct.json_encode()

@@ -1,0 +1,58 @@
+"""Bring what a source says into the lake: read, parse, check, append, account for every row.
+
+An ingest may be killed at any moment: rows are appended before they are accounted for and cursors move last, so what
+was under way is read again, and the lake drops what it has already.
+"""
+
+from datetime import datetime
+from pathlib import Path
+
+from features.errors import BadSetting
+from features.lake import Lake
+from features.tables import TABLES
+from pipelines.connectors.rest import RestClient
+from pipelines.file_feeds import entity_feed, file_feeds, read_folder, unused_columns
+from pipelines.mapping_keys import Mapping
+from pipelines.rest_feeds import land_table
+from pipelines.run import running
+from pipelines.run_report import Progress, Quiet, RunReport
+from pipelines.shaping import Setting
+from services.store import Store
+
+
+def ingest_files(
+    folder: Path, mapping: Mapping, lake: Lake, store: Store, *, now: datetime, progress: Progress | None = None
+) -> RunReport:
+    """Land what the files of `folder` say, as the mapping declares; rows that cannot stand go to quarantine.
+
+    Every file is read, parsed and checked before the first row lands. `NotFound` for a file that is not there,
+    `BadInput` for one that is not what the mapping says (an unknown column, no rows, broken quotes): nothing lands.
+    A fact dated by its day is known from the start of that day; what the lake holds already is only corrected `now`.
+    """
+    if not mapping.files:
+        raise BadSetting(f"mapping {mapping.source!r} has no files, it is for an API; allowed: a mapping with `files`")
+    shown = progress or Quiet()
+    setting = Setting(mapping.source, mapping.entities, now)
+    with running(mapping.source, lake, store, now=now, progress=shown) as run:
+        read = read_folder(folder, mapping, shown)
+        for given in [entity_feed(setting), *file_feeds(read, mapping, setting, lake)]:
+            with run.feed(given.feed.name, given.feed.table.name, given.feed.read):
+                run.land(given.feed, given.dating, cursor=given.digest)
+        return run.report(unused=unused_columns(read, mapping), absent=read.absent)
+
+
+def ingest_rest(
+    client: RestClient, mapping: Mapping, lake: Lake, store: Store, *, now: datetime, progress: Progress | None = None
+) -> RunReport:
+    """Land what the API serves: the whole history the first time, afterwards what changed since the last.
+
+    A fact is known from its change stamp on, rounded up to the millisecond. `SourceRefused`, `SourceBroken` and
+    `SourceError` end the run; what landed before stays, and the next run reads the rest.
+    """
+    if mapping.rest is None:
+        raise BadSetting(f"mapping {mapping.source!r} has no `rest`, it is for files; allowed: a mapping with `rest`")
+    with running(mapping.source, lake, store, now=now, progress=progress or Quiet()) as run:
+        for table in TABLES:
+            if table.name in mapping.rest.tables:
+                land_table(client, mapping.rest, table, run)
+        return run.report()

@@ -1,0 +1,96 @@
+"""The feeds of an API: one table each, a batch of records at a time."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+import polars as pl
+
+from features.errors import StateError
+from features.lake import Lake
+from features.tables import ALLOCATION, ENTITY, Table
+from pipelines.connectors.records import Json, records_frame
+from pipelines.connectors.rest import RestClient
+from pipelines.dating import Dating
+from pipelines.feeds import Feed, checked, issue_dates, settled_before_issue, without
+from pipelines.fields import fields_of
+from pipelines.mapping_keys import Books, From, KnownAt, Rest, Section, TableName
+from pipelines.readings import Style, columns_used
+from pipelines.run import Run
+from pipelines.shaping import Setting, shape
+
+BATCH_RECORDS = 20_000
+
+
+def land_table(client: RestClient, rest: Rest, table: Table, run: Run) -> None:
+    """Read one table from where the last run stopped (all of its history the first time) and land it."""
+    path = rest.path.format(table=table.name)
+    name = f"GET {path}"
+    cursor = run.store.cursor(run.source, name)
+    since = None if cursor is None else _instant(cursor) - timedelta(minutes=rest.overlap_minutes)
+    latest = None if cursor is None else _instant(cursor)
+    with run.feed(name, table.name, None):
+        pages = client.pages(path, page_size=rest.page_size, changed_since=since, history=cursor is None)
+        for batch in _batches(pages):
+            records = records_frame(path, batch)
+            run.land(_feed(name, table, rest, records.frame, run), Dating.BY_SOURCE)
+            latest = max(filter(None, (latest, records.latest_change)), default=None)
+        if latest is not None:
+            run.advance(name, latest.astimezone(UTC).isoformat(timespec="microseconds"))
+
+
+def section_of(table: Table, rest: Rest) -> Section:
+    """How the table's records are read: every column by its own name, unless the mapping says otherwise."""
+    derived: dict[str, str | From] = {f.name: f.name for f in fields_of(table.name).values() if f.column is not None}
+    if table is not ENTITY:
+        derived[table.id_column] = "id"
+    name = cast(TableName, table.name)
+    return Section(table=name, fields=derived | rest.fields.get(name, {}), known_at=KnownAt(instant="changed_at"))
+
+
+def _feed(name: str, table: Table, rest: Rest, frame: pl.DataFrame, run: Run) -> Feed:
+    section = section_of(table, rest)
+    whose = From(column="company")
+    silent = columns_used(section, whose) - set(frame.columns)
+    told = frame.with_columns(pl.lit(None, pl.String).alias(column) for column in sorted(silent))
+    shaped = shape(section, told, entity=whose, style=Style(), setting=Setting(run.source, _books(run.lake), run.now))
+    latest = _latest_in_its_millisecond(shaped.rows, frame, table)
+    feed = checked(name, replace(shaped, rows=latest), table, frame, unique_ids=False)
+    feed = replace(feed, superseded=shaped.rows.height - latest.height)
+    if table is not ALLOCATION:
+        return feed
+    return without(feed, settled_before_issue(feed, issue_dates([feed], run.lake)))
+
+
+def _latest_in_its_millisecond(rows: pl.DataFrame, frame: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """Without versions that another replaced before the millisecond was over, in which both would be known."""
+    stamped = rows.join(frame.select("_row", "changed_at"), on="_row", how="left", maintain_order="left")
+    last = pl.col("changed_at") == pl.col("changed_at").max().over(*table.key, "known_at")
+    return stamped.filter(last.fill_null(value=True)).drop("changed_at")
+
+
+def _books(lake: Lake) -> dict[str, Books]:
+    """The entities that the lake knows."""
+    known = lake.versions(ENTITY).unique("entity_id", keep="last", maintain_order=True).collect()
+    fields = known.select("entity_id", "name", "currency", "time_zone", "country")
+    return {i: Books(name=n, currency=c, time_zone=z, country=k) for i, n, c, z, k in fields.iter_rows()}
+
+
+def _batches(pages: Iterator[list[Json]]) -> Iterator[list[Json]]:
+    """Pages put together, so that the lake gets few large appends instead of many small ones."""
+    batch: list[Json] = []
+    for page in pages:
+        batch += page
+        if len(batch) >= BATCH_RECORDS:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _instant(cursor: str) -> datetime:
+    try:
+        return datetime.fromisoformat(cursor)
+    except ValueError:
+        raise StateError(f"the stored cursor {cursor!r} is no instant; allowed: ISO 8601 with an offset") from None

@@ -1,0 +1,79 @@
+"""One ingest under way: what landed, what was set aside, what the store was told."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from features.errors import DuecastError, Violation
+from features.lake import Lake
+from pipelines.dating import Dating, dated
+from pipelines.feeds import Feed
+from pipelines.run_report import SHOWN, FeedReport, Progress, RunReport
+from services.runs import Counts
+from services.store import Store
+
+
+class Run:
+    """Lands feeds and accounts for them, in this order, so that a kill in between loses nothing."""
+
+    def __init__(
+        self, run_id: str, source: str, lake: Lake, store: Store, *, now: datetime, progress: Progress
+    ) -> None:
+        self.run_id = run_id
+        self.source = source
+        self.lake = lake
+        self.store = store
+        self.now = now
+        self.progress = progress
+        self._reports: dict[str, FeedReport] = {}
+
+    def land(self, feed: Feed, how: Dating, *, cursor: str | None = None) -> None:
+        """Append what may land, then record counts, quarantine and cursor at once; `StateError` if they do not tie."""
+        given = dated(feed.rows, feed.table, how, self.lake, self.now)
+        appended = self.lake.append(feed.table, given.rows.select(*feed.table.schema))
+        counts = feed.counts(appended.landed, appended.duplicates + given.superseded)
+        bad = {feed.table.name: feed.quarantine}
+        self.store.commit_page(self.run_id, feed.name, counts, now=self.now, cursor=cursor, bad=bad)
+        self._add(feed, counts)
+        self.progress.advance(feed.name, counts.read)
+
+    def advance(self, feed: str, cursor: str) -> None:
+        """Remember where the next read of the feed starts."""
+        self.store.commit_page(self.run_id, feed, Counts(), now=self.now, cursor=cursor)
+
+    @contextmanager
+    def feed(self, name: str, table: str, total: int | None) -> Iterator[None]:
+        """While the feed is read and landed; an error ends it as failed."""
+        self._reports.setdefault(name, FeedReport(name, table, Counts()))
+        self.progress.begin(name, total)
+        try:
+            yield
+        except DuecastError as error:
+            self.store.finish_feed(self.run_id, name, now=self.now, error=str(error))
+            raise
+        finally:
+            self.progress.end(name)
+        self.store.finish_feed(self.run_id, name, now=self.now)
+
+    def report(
+        self, *, unused: tuple[tuple[str, tuple[str, ...]], ...] = (), absent: tuple[str, ...] = ()
+    ) -> RunReport:
+        """What was done."""
+        return RunReport(self.run_id, self.source, tuple(self._reports.values()), unused, absent)
+
+    def _add(self, feed: Feed, counts: Counts) -> None:
+        before = self._reports.get(feed.name, FeedReport(feed.name, feed.table.name, Counts()))
+        first: tuple[Violation, ...] = (before.first + feed.first)[:SHOWN]
+        self._reports[feed.name] = FeedReport(feed.name, feed.table.name, before.counts + counts, first)
+
+
+@contextmanager
+def running(source: str, lake: Lake, store: Store, *, now: datetime, progress: Progress) -> Iterator[Run]:
+    """A run of `source` in the store, done at the end of the block, failed by an error of ours in it."""
+    run_id = store.start_run(source, now=now)
+    try:
+        yield Run(run_id, source, lake, store, now=now, progress=progress)
+    except DuecastError as error:
+        store.finish_run(run_id, now=now, error=str(error))
+        raise
+    store.finish_run(run_id, now=now)
