@@ -105,6 +105,8 @@ def draw_customers(options: WorldOptions, window: Window, rng: np.random.Generat
     currency, pay_currency = _currencies(options, entity, countries, rng)
     parent = _parents(entity, currency, pay_currency, rng)
     joined, known_from = _joined(options, window, count, rng)
+    # a parent is set up before its children
+    np.minimum.at(known_from, parent, known_from - (parent != np.arange(count)))
     terms, later_terms = (rng.choice([t for t, _ in TERMS], size=count, p=[p for _, p in TERMS]) for _ in range(2))
     misfiled = rng.random(count) < 0.03
     return Customers(

@@ -10,10 +10,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from features.contracts import digest
 from features.tables import Table
 from services.sandbox.calendars import Ints
 from services.sandbox.options import WorldOptions
-from services.sandbox.records import digests, own_columns, records
+from services.sandbox.records import own_columns, records
 
 SOURCE = "sandbox"
 
@@ -58,7 +59,7 @@ def finished(table: Table, draft: pl.DataFrame, options: WorldOptions) -> pl.Dat
         source=pl.lit(SOURCE),
         source_id=pl.col(table.id_column),
         known_at=pl.col("changed_at").dt.offset_by("999us").dt.cast_time_unit("ms"),
-        digest=digests(rows["record"]),
+        digest=digest(rows["record"]),
     ).select(*table.schema, "changed_at", "record")
 
 

@@ -97,10 +97,11 @@ def attribute_draft(history: History, clerks: Clerks) -> pl.DataFrame:
 
 
 def rate_draft(history: History, clerks: Clerks) -> pl.DataFrame:
-    """One rate a weekday and pair, known that afternoon, from before the first invoice to the last."""
+    """One rate a weekday and pair, known that afternoon, from before the first invoice to the last payment."""
     rates, entities = history.rates, history.options.entities
     weekdays = (rates.days + 3) % 7 < 5
-    published = weekdays & (rates.days < history.window.end)
+    last_day = max(history.window.end, history.cash.payments.day.max(initial=0))
+    published = weekdays & (rates.days <= last_day)
     day = rates.days[published]
     pair = np.repeat(np.arange(len(rates.pairs)), len(day))
     entity = np.array([e for e, _ in rates.pairs], dtype=np.int64)[pair]

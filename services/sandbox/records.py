@@ -1,7 +1,6 @@
-"""The API's record of each fact, derived from the table's declaration: JSON text, and its digest."""
+"""The API's record of each fact, derived from the table's declaration, as JSON text."""
 
 from collections.abc import Callable, Sequence
-from hashlib import sha256
 
 import polars as pl
 
@@ -41,11 +40,6 @@ def records(table: Table, rows: pl.DataFrame) -> pl.Series:
     in_order = pl.struct(fields[name].alias(name) for name in sorted(fields))
     known = rows.with_columns(_digits=pl.col(currency).replace_strict(digits, return_dtype=pl.Int64, default=None))
     return known.select(in_order.struct.json_encode().alias("record")).to_series()
-
-
-def digests(texts: pl.Series) -> pl.Series:
-    """SHA-256 of each record's text, as hex."""
-    return pl.Series("digest", [sha256(text.encode()).hexdigest() for text in texts], dtype=pl.String)
 
 
 def major_units(minor: pl.Expr, digits: int) -> pl.Expr:
