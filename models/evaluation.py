@@ -70,6 +70,7 @@ class Evaluation:
     segments: Segments
     rows: pl.DataFrame
     scores: dict[str, pl.DataFrame]
+    windows: list[Window]
     examples: Examples
 
     @property
@@ -92,7 +93,7 @@ def evaluate(book: Book, train: Train, settings: EvaluationSettings) -> Evaluati
     `BadInput` where a window has nothing settled to learn from, or there is nothing to test.
     """
     run = backtest(book, train, settings, keep=(COUNT_COLUMN,))
-    customers = _customer_codes(run.rows)
+    customers = customer_codes(run.rows)
     overall = _segment(run.scores, customers, draws=settings.draws, seed=settings.seed)
     segments: Segments = {}
     for kind, values in _segment_columns(run.rows, settings).items():
@@ -106,7 +107,7 @@ def evaluate(book: Book, train: Train, settings: EvaluationSettings) -> Evaluati
             for value in _largest(values)
         }
     data = _data(run, settings, customers)
-    return Evaluation(settings, data, overall, segments, run.rows, run.scores, run.examples)
+    return Evaluation(settings, data, overall, segments, run.rows, run.scores, run.windows, run.examples)
 
 
 def _segment(scored: dict[str, pl.DataFrame], customers: Codes, *, draws: int, seed: int) -> Segment:
@@ -115,7 +116,7 @@ def _segment(scored: dict[str, pl.DataFrame], customers: Codes, *, draws: int, s
     return Segment(ours, {name: with_skill(theirs, ours) for name, theirs in cards.items()})
 
 
-def _customer_codes(rows: pl.DataFrame) -> Codes:
+def customer_codes(rows: pl.DataFrame) -> Codes:
     """(n,) a number per customer of an entity."""
     key = ["entity_id", "customer_id"]
     numbered = rows.select(key).unique(maintain_order=True).with_row_index("code")

@@ -7,6 +7,7 @@ not known yet, and such a row does not count towards that measure.
 
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -22,36 +23,41 @@ SKILL = "skill.pinball"
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One measure. `target` is what it should be, where neither higher nor lower is better."""
+    """One measure: its name in files, its title in tables, and which way is better (a coverage is to hit its level)."""
 
     name: str
+    title: str
     words: str
-    better: str
+    better: Literal["higher", "lower", "neither"]
     digits: int = 3
-    target: float | None = None
 
 
 def _coverages() -> list[Metric]:
-    plain = "closed invoices inside the central {0} % interval of whole days, ends included"
-    randomised = "the same by the randomised PIT, so that days that hold much of the chance do not flatter it"
+    plain = "paid invoices inside the central {0} % interval of whole days, ends included"
+    randomised = "paid invoices inside the central {0} % by the randomised PIT: heavy days do not flatter it"
     return [
-        Metric(f"days.coverage_{level}{suffix}", words.format(level), "near", target=level / 100)
-        for suffix, words in (("", plain), ("_pit", randomised))
+        Metric(f"days.coverage_{level}{suffix}", title.format(level), words.format(level), "neither")
+        for suffix, title, words in (("", "coverage {} %", plain), ("_pit", "coverage {} %, PIT", randomised))
         for level in metrics.LEVELS
     ]
 
 
 METRICS = (
-    Metric("late.roc_auc", "area under the ROC curve of P(late)", "higher"),
-    Metric("late.average_precision", "average precision of P(late)", "higher"),
-    Metric("late.brier", "mean squared error of P(late)", "lower"),
-    Metric("late.calibration_error", "expected calibration error of P(late), 10 bins of equal count", "lower"),
-    Metric("days.mae", "mean absolute error of the median date, in days", "lower", digits=2),
-    Metric("days.median_error", "median absolute error of the median date, in days", "lower", digits=1),
-    Metric(PINBALL, "pinball loss in days, mean over the quantiles 0.05, 0.10, ... 0.95", "lower"),
-    Metric("days.crps", "continuous ranked probability score in days, exact on the daily steps", "lower"),
+    Metric("late.roc_auc", "late: ROC AUC", "area under the ROC curve of P(late)", "higher"),
+    Metric("late.average_precision", "late: avg. precision", "average precision of P(late)", "higher"),
+    Metric("late.brier", "late: Brier", "mean squared error of P(late)", "lower"),
+    Metric(
+        "late.calibration_error",
+        "late: calibration error",
+        "expected calibration error of P(late), 10 bins of equal count; its interval is the reflected bootstrap",
+        "lower",
+    ),
+    Metric("days.mae", "MAE, days", "mean absolute error of the median date", "lower", digits=2),
+    Metric("days.median_error", "median error, days", "median absolute error of the median date", "lower", digits=1),
+    Metric(PINBALL, "pinball, days", "quantile loss, mean over the quantiles 0.05, 0.10, ... 0.95", "lower"),
+    Metric("days.crps", "CRPS, days", "continuous ranked probability score, exact on the daily steps", "lower"),
     *_coverages(),
-    Metric("days.width_80", "mean width of the central 80 % interval, in days", "lower", digits=1),
+    Metric("days.width_80", "80 % width, days", "mean width of the central 80 % interval", "neither", digits=1),
 )
 METRIC_NAMES = tuple(metric.name for metric in METRICS)
 MEANS = tuple(
