@@ -31,7 +31,7 @@ QUANTILE_COLUMNS = {
     0.025: "days_late_q025",
     0.1: "days_late_q10",
     0.25: "days_late_q25",
-    0.5: "days_late_q50",
+    0.5: "days_late_median",
     0.75: "days_late_q75",
     0.9: "days_late_q90",
     0.975: "days_late_q975",
