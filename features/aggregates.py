@@ -18,6 +18,7 @@ DAY = (pl.Date(), pl.Int64())
 WHOLE = (pl.Int64(),)
 FLAG = (pl.Boolean(),)
 NUMBER = (pl.Int64(), pl.Float64(), pl.Date())
+EWMA_REACH = 1_000
 ANY = (*NUMBER, pl.Boolean(), pl.String(), pl.Datetime("ms", "UTC"))
 
 
@@ -187,7 +188,12 @@ class Ordered(Aggregate):
     def columns(self) -> tuple[str, ...]:
         return (self.column,)
 
-    def running(self) -> pl.Expr:
+    @property
+    def reach(self) -> int | None:
+        """How many of the newest values decide it; None for an extreme of all, which no order can change."""
+        raise NotImplementedError
+
+    def running(self, value: pl.Expr) -> pl.Expr:
         """Its value after each event of one customer's, in order and none missing; the engine puts it `over` them."""
         raise NotImplementedError
 
@@ -201,8 +207,12 @@ def _at_least_one(last: int | None) -> None:
 class Last(Ordered):
     """The newest value."""
 
-    def running(self) -> pl.Expr:
-        return pl.col(self.column)
+    @property
+    def reach(self) -> int:
+        return 1
+
+    def running(self, value: pl.Expr) -> pl.Expr:
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,9 +225,13 @@ class LastMean(Ordered):
     def __post_init__(self) -> None:
         _at_least_one(self.last)
 
-    def running(self) -> pl.Expr:
+    @property
+    def reach(self) -> int:
+        return self.last
+
+    def running(self, value: pl.Expr) -> pl.Expr:
         count = pl.int_range(1, pl.len() + 1).clip(upper_bound=self.last)
-        total = pl.col(self.column).cum_sum()
+        total = value.cum_sum()
         return (total - total.shift(self.last, fill_value=0)) / count
 
 
@@ -233,9 +247,12 @@ class Quantile(Ordered):
         if not 0 <= self.share <= 1:
             raise BadSetting(f"share of Quantile is {self.share}; allowed: 0 to 1")
 
-    def running(self) -> pl.Expr:
-        value = pl.col(self.column).cast(pl.Float64)
-        return value.rolling_quantile(self.share, "linear", window_size=self.last, min_samples=1)
+    @property
+    def reach(self) -> int:
+        return self.last
+
+    def running(self, value: pl.Expr) -> pl.Expr:
+        return value.cast(pl.Float64).rolling_quantile(self.share, "linear", window_size=self.last, min_samples=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,8 +264,12 @@ class Median(Ordered):
     def __post_init__(self) -> None:
         _at_least_one(self.last)
 
-    def running(self) -> pl.Expr:
-        return Quantile(self.column, 0.5, self.last).running()
+    @property
+    def reach(self) -> int:
+        return self.last
+
+    def running(self, value: pl.Expr) -> pl.Expr:
+        return Quantile(self.column, 0.5, self.last).running(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +281,11 @@ class Min(Ordered):
     def __post_init__(self) -> None:
         _at_least_one(self.last)
 
-    def running(self) -> pl.Expr:
-        value = pl.col(self.column)
+    @property
+    def reach(self) -> int | None:
+        return self.last
+
+    def running(self, value: pl.Expr) -> pl.Expr:
         return value.cum_min() if self.last is None else value.rolling_min(self.last, min_samples=1)
 
 
@@ -274,8 +298,11 @@ class Max(Ordered):
     def __post_init__(self) -> None:
         _at_least_one(self.last)
 
-    def running(self) -> pl.Expr:
-        value = pl.col(self.column)
+    @property
+    def reach(self) -> int | None:
+        return self.last
+
+    def running(self, value: pl.Expr) -> pl.Expr:
         return value.cum_max() if self.last is None else value.rolling_max(self.last, min_samples=1)
 
 
@@ -286,8 +313,12 @@ class DaysSince(Ordered):
     kinds: ClassVar[tuple[pl.DataType, ...]] = DAY
     is_age: ClassVar[bool] = True
 
-    def running(self) -> pl.Expr:
-        return pl.col(self.column).cum_max()
+    @property
+    def reach(self) -> None:
+        return None
+
+    def running(self, value: pl.Expr) -> pl.Expr:
+        return value.cum_max()
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,19 +328,32 @@ class MaxAge(Ordered):
     kinds: ClassVar[tuple[pl.DataType, ...]] = DAY
     is_age: ClassVar[bool] = True
 
-    def running(self) -> pl.Expr:
-        return pl.col(self.column).cum_min()
+    @property
+    def reach(self) -> None:
+        return None
+
+    def running(self, value: pl.Expr) -> pl.Expr:
+        return value.cum_min()
 
 
 @dataclass(frozen=True, slots=True)
 class Ewma(Ordered):
-    """Exponentially weighted mean: an event weighs half as much as the one `half_life` events newer."""
+    """Exponentially weighted mean: an event weighs half as much as the one `half_life` events newer.
+
+    Where events leave, values so old that they weigh less than 2^-50 of the newest may be left out.
+    """
 
     half_life: float
 
     def __post_init__(self) -> None:
-        if not self.half_life > 0:
-            raise BadSetting(f"half_life of Ewma is {self.half_life}; allowed: a positive number of events")
+        if not 0 < self.half_life <= EWMA_REACH / 50:
+            raise BadSetting(
+                f"half_life of Ewma is {self.half_life}; allowed: above 0, up to {EWMA_REACH // 50} events"
+            )
 
-    def running(self) -> pl.Expr:
-        return pl.col(self.column).cast(pl.Float64).ewm_mean(half_life=self.half_life, adjust=True)
+    @property
+    def reach(self) -> int:
+        return EWMA_REACH
+
+    def running(self, value: pl.Expr) -> pl.Expr:
+        return value.cast(pl.Float64).ewm_mean(half_life=self.half_life, adjust=True)

@@ -35,7 +35,7 @@ from features.aggregates import (
     Std,
     Sum,
 )
-from features.errors import BadSetting
+from features.errors import BadInput, BadSetting
 from features.tables import INSTANT
 
 __all__ = [
@@ -168,6 +168,7 @@ def _check_feature(feature: Feature, events: Mapping[str, pl.DataFrame]) -> None
     place = f"{feature.name}: event {feature.event!r}"
     for column, dtype in EVENT_COLUMNS.items():
         _check_column(place, schema, column, (dtype,))
+    _check_no_nulls(place, events[feature.event]["known_from"])
     for column in feature.key.columns:
         _check_column(place, schema, column, None)
     for column in feature.aggregate.columns:
@@ -185,10 +186,17 @@ def _check_column(
         raise BadSetting(f"{place}: column {column!r} is {schema[column]}; allowed: {_listed(map(str, allowed))}")
 
 
+def _check_no_nulls(place: str, column: pl.Series) -> None:
+    if column.null_count():
+        row = column.is_null().arg_max()
+        raise BadInput(f"{place}: {column.name} is missing in row {row}; allowed: an instant in every row")
+
+
 def check_subjects(declarations: Sequence[Declaration], subjects: pl.DataFrame) -> None:
     """Raises `BadSetting` where the subjects lack a column that a declaration reads, or have one of its name."""
     schema: dict[str, pl.DataType] = dict(subjects.schema)
-    _check_column("subjects", schema, "cutoff", (INSTANT,))
+    _check_column("the subject frame", schema, "cutoff", (INSTANT,))
+    _check_no_nulls("the subject frame", subjects["cutoff"])
     for feature in declarations:
         if feature.name in schema:
             raise BadSetting(f"{feature.name}: the subjects already have a column of this name; rename the feature")

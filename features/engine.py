@@ -15,9 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from features.aggregates import Additive, Ordered
+from features.aggregates import Additive, Ewma, Ordered
 from features.declarations import Declaration, Derived, Feature, Key, check, check_subjects
-from features.streams import MS_PER_DAY, Clock, Numbers, Stream, Timeline, additive_stream, ordered_stream
+from features.streams import Stream, additive_stream, ordered_stream
+from features.tables import INSTANT
+from features.timeline import MS_PER_DAY, Clock, Numbers, Timeline
 
 Events = Mapping[str, pl.DataFrame]
 
@@ -34,7 +36,7 @@ class KeyIndex:
         """The distinct keys of `frames`; rows with a null in a key column have none."""
         columns = list(key.columns)
         distinct = pl.concat([frame.select(columns).unique() for frame in frames]).drop_nulls().unique()
-        return KeyIndex(key, distinct.with_row_index("number").with_columns(pl.col("number").cast(pl.Int64)))
+        return KeyIndex(key, distinct.with_row_index("_number").with_columns(pl.col("_number").cast(pl.Int64)))
 
     @property
     def count(self) -> int:
@@ -44,7 +46,7 @@ class KeyIndex:
     def numbers(self, frame: pl.DataFrame) -> pl.Series:
         """The number of each row's key; null where it is null or unknown."""
         columns = list(self.key.columns)
-        return frame.select(columns).join(self.numbered, on=columns, how="left", maintain_order="left")["number"]
+        return frame.select(columns).join(self.numbered, on=columns, how="left", maintain_order="left")["_number"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,11 @@ class Prepared:
         `BadSetting` where a column that a feature reads is missing from the subjects, or is there already.
         """
         check_subjects(self.declarations, subjects)
-        states = [self._states(cutoffs, key) for cutoffs, key in ((self._cutoffs(subjects, k), k) for k in self.keys)]
-        frame = pl.concat([subjects, *(s for group in states for s in group)], how="horizontal")
+        frames = [subjects]
+        for key in self.keys:
+            cutoffs = self._cutoffs(subjects, key)
+            frames.extend(cutoffs.states(stream) for of_key, stream in self.streams if of_key == key)
+        frame = pl.concat(frames, how="horizontal")
         frame = frame.with_columns(
             (pl.col("cutoff_day").cast(pl.Int64) - pl.col(d.name)).alias(d.name)
             for d in self.declarations
@@ -76,9 +81,6 @@ class Prepared:
     def _cutoffs(self, subjects: pl.DataFrame, key: Key) -> "_Cutoffs":
         keys = self.keys[key].numbers(subjects).fill_null(-1).to_numpy()
         return _Cutoffs.of(keys, np.maximum(self.clock.ticks(subjects["cutoff"]), 1), self.clock)
-
-    def _states(self, cutoffs: "_Cutoffs", key: Key) -> list[pl.DataFrame]:
-        return [cutoffs.states(stream) for of_key, stream in self.streams if of_key == key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,35 +143,35 @@ def _finite(value: pl.Expr) -> pl.Expr:
 
 
 def _clock(events: Events, window_days: int) -> Clock:
-    frames = [frame.select("known_from", "known_to") for frame in events.values()]
-    known = (
-        pl.concat(frames).select(
-            pl.col("known_from").min().dt.epoch("ms").alias("first"),
-            pl.max_horizontal(pl.col("known_from").max(), pl.col("known_to").max()).dt.epoch("ms").alias("last"),
-        )
-        if frames
-        else pl.DataFrame({"first": [None], "last": [None]})
-    )
-    first, last = known.row(0)
-    if first is None:
+    first = [frame["known_from"].min() for frame in events.values()]
+    last = [frame[column].max() for frame in events.values() for column in ("known_from", "known_to")]
+    instants = pl.Series([*first, *last], dtype=INSTANT).drop_nulls().dt.epoch("ms").sort()
+    if instants.is_empty():
         return Clock(0, 1)
-    return Clock(first, last - first + 1 + window_days * MS_PER_DAY)
+    return Clock(instants[0], instants[-1] - instants[0] + 1 + window_days * MS_PER_DAY)
 
 
 def _streams(timeline: Timeline, features: Iterable[Feature], clock: Clock, key_count: int) -> Iterator[Stream]:
-    """One stream for all features that see the same events."""
-    groups: dict[tuple[bool, int | None, str | None, tuple[str, ...]], list[Feature]] = {}
+    """One stream for all features that see the same events and reach equally far in kind."""
+    groups: dict[tuple[object, ...], list[Feature]] = {}
     for feature in features:
-        is_additive = isinstance(feature.aggregate, Additive)
-        gaps = () if is_additive else tuple(c for c in feature.aggregate.columns if timeline.has_gaps(c))
-        groups.setdefault((is_additive, feature.window_days, feature.where, gaps), []).append(feature)
-    for (is_additive, window_days, where, gaps), group in groups.items():
+        groups.setdefault((feature.window_days, feature.where, *_sharing(feature, timeline)), []).append(feature)
+    for group in groups.values():
+        where, aggregate = group[0].where, group[0].aggregate
         seen = timeline if where is None else timeline.where(pl.col(where))
-        if is_additive:
-            yield additive_stream(seen, clock, group, window_days)
+        if isinstance(aggregate, Additive):
+            yield additive_stream(seen, clock, group, group[0].window_days)
         else:
-            present = seen.where(pl.all_horizontal(pl.col(c).is_not_null() for c in gaps)) if gaps else seen
-            yield ordered_stream(present, clock, group, key_count)
+            yield ordered_stream(seen.where(pl.col(*aggregate.columns).is_not_null()), clock, group, key_count)
+
+
+def _sharing(feature: Feature, timeline: Timeline) -> tuple[object, ...]:
+    """What features must agree in to share a stream: an ordered one sees only the events in which it has a value."""
+    aggregate = feature.aggregate
+    if not isinstance(aggregate, Ordered):
+        return ()
+    own_rows = aggregate.column if timeline.has_gaps(aggregate.column) else None
+    return "ordered", own_rows, aggregate.reach is None, isinstance(aggregate, Ewma)
 
 
 def _levels(declarations: Iterable[Declaration]) -> list[list[Derived]]:

@@ -5,7 +5,7 @@ the first event) in the low ones. The value at a cutoff is the one of the last e
 strictly below, so that what is learnt at the cutoff itself is not seen. See `features/engine.py` for the rest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,128 +14,13 @@ from numpy.typing import NDArray
 
 from features.aggregates import Additive, Ordered, Term
 from features.declarations import Feature
+from features.epochs import Epochs
 from features.errors import BadInput
+from features.timeline import MS_PER_DAY, Clock, Numbers, Timeline
 
-Numbers = NDArray[np.int64]
-
-MS_PER_DAY = 86_400_000
 # Totals up to here leave room for what the formulas do with them in whole numbers.
 LARGEST_TOTAL = 2.0**61
 PAST_ALL_KEYS = np.iinfo(np.int64).max
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """Turns instants into ticks: 1 is the first `known_from`, `latest` the last instant at which anything changes."""
-
-    base_ms: int
-    latest: int
-
-    @property
-    def never(self) -> int:
-        """The tick after all changes; where an event ends then, it never does."""
-        return self.latest + 1
-
-    @property
-    def bits(self) -> int:
-        """Bits that hold every tick from 0 to `never`."""
-        return self.never.bit_length()
-
-    def ticks(self, instants: pl.Series) -> Numbers:
-        """Ticks of instants; null becomes `never`, and what lies before or after all changes is moved next to them."""
-        ticks = (instants.dt.epoch("ms") - (self.base_ms - 1)).clip(0, self.never).fill_null(self.never)
-        return ticks.to_numpy()
-
-    def code(self, keys: Numbers, ticks: Numbers) -> Numbers:
-        """Key number and tick in one number; a negative key gives a negative code."""
-        return (keys << self.bits) + ticks
-
-    def check_room(self, keys: int) -> None:
-        """Raises `BadInput` where so many keys and such a span of time do not fit into 63 bits."""
-        if keys >> (63 - self.bits):
-            raise BadInput(
-                f"{keys:,} keys over {self.latest // MS_PER_DAY:,} days do not fit into one index; allowed: "
-                f"{1 << (63 - self.bits):,} keys over that time. Is there a known_from or known_to that lies far off?"
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class Timeline:
-    """Events in order of key number and `since`; each is visible to cutoffs after `since`, up to and with `until`."""
-
-    keys: Numbers
-    since: Numbers
-    until: Numbers
-    values: pl.DataFrame
-
-    @staticmethod
-    def of(keys: pl.Series, frame: pl.DataFrame, columns: Sequence[str], clock: Clock, *, by_id: bool) -> "Timeline":
-        """The rows of an event frame that have a key, in order of (key, `known_from`, and `event_id` if `by_id`)."""
-        if keys.null_count():
-            keys, frame = keys.drop_nulls(), frame.filter(keys.is_not_null())
-        since, until = clock.ticks(frame["known_from"]), clock.ticks(frame["known_to"])
-        codes = clock.code(keys.to_numpy(), since)
-        order = _by_code_then_id(codes, frame["event_id"]) if by_id else np.argsort(codes)
-        return Timeline(keys.to_numpy()[order], since[order], until[order], frame.select(columns)[order])
-
-    def has_gaps(self, column: str) -> bool:
-        """Whether any value is missing."""
-        return self.values[column].null_count() > 0
-
-    def where(self, condition: pl.Expr) -> "Timeline":
-        """Those events for which `condition` is true."""
-        picked = self.values.select(condition.fill_null(value=False)).to_series()
-        if picked.all():
-            return self
-        at = picked.to_numpy()
-        return Timeline(self.keys[at], self.since[at], self.until[at], self.values.filter(picked))
-
-
-def _by_code_then_id(codes: Numbers, ids: pl.Series) -> Numbers:
-    """Row numbers in order of code, then id. Only where codes tie are the ids, which are long to compare, looked at."""
-    order = np.argsort(codes)
-    in_order = codes[order]
-    same = in_order[1:] == in_order[:-1]
-    tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
-    ties = pl.DataFrame({"code": in_order[tied], "id": ids[order[tied]], "row": order[tied]})
-    order[tied] = ties.sort("code", "id")["row"].to_numpy()
-    return order
-
-
-@dataclass(frozen=True, slots=True)
-class Epochs:
-    """Stretches of time of each key in which no event leaves; within one, events only arrive."""
-
-    starts: Numbers
-
-    @staticmethod
-    def of(timeline: Timeline, clock: Clock, key_count: int) -> "Epochs | None":
-        """One epoch per key from the beginning of time, and one from each instant at which an event of the key leaves.
-
-        None where no event ever leaves: then a key is its own only epoch.
-        """
-        leaving = timeline.until <= clock.latest
-        if not leaving.any():
-            return None
-        first = clock.code(np.arange(key_count, dtype=np.int64), np.zeros(key_count, dtype=np.int64))
-        later = clock.code(timeline.keys[leaving], timeline.until[leaving])
-        clock.check_room(len(first) + len(later))
-        return Epochs(np.unique(np.concatenate([first, later])))
-
-    def at(self, codes: Numbers) -> Numbers:
-        """The number of the epoch that holds each cutoff (key and tick in one); negative for no known key."""
-        return np.searchsorted(self.starts, codes, side="left").astype(np.int64) - 1
-
-    def split(self, timeline: Timeline, clock: Clock) -> Timeline:
-        """Each event once in every epoch that sees it, with the epoch as its key."""
-        began = clock.code(timeline.keys, timeline.since)
-        first = np.searchsorted(self.starts, began, side="right").astype(np.int64) - 1
-        spans = self.at(clock.code(timeline.keys, timeline.until)) - first + 1
-        row = np.repeat(np.arange(len(first)), spans)
-        epoch = np.arange(len(row)) - np.repeat(np.cumsum(spans) - spans - first, spans)
-        order = np.argsort(epoch, kind="stable")
-        row = row[order]
-        return Timeline(epoch[order], timeline.since[row], timeline.until[row], timeline.values[row])
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,14 +130,33 @@ def _check_size(timeline: Timeline, term: Term) -> None:
 
 
 def ordered_stream(timeline: Timeline, clock: Clock, features: Sequence[Feature], key_count: int) -> Stream:
-    """Running values within each epoch of each key. The features' columns have no missing value here."""
+    """Running values within each epoch of each key. The features' columns have no missing value here.
+
+    Either all of the features reach to some of the newest events, or all of them to every event.
+    """
+    aggregates = {f.name: f.aggregate for f in features if isinstance(f.aggregate, Ordered)}
+    columns = {name: aggregate.column for name, aggregate in aggregates.items()}
     epochs = Epochs.of(timeline, clock, key_count)
-    if epochs is not None:
-        timeline = epochs.split(timeline, clock)
-    running = {f.name: f.aggregate.running() for f in features if isinstance(f.aggregate, Ordered)}
-    states = timeline.values.with_columns(_epoch=timeline.keys).select(
-        value.over("_epoch").cast(pl.Float64).alias(name) for name, value in running.items()
+    reaches = [aggregate.reach for aggregate in aggregates.values() if aggregate.reach is not None]
+    if epochs is not None and reaches:
+        timeline = epochs.split(timeline, clock, max(reaches), trim=True)
+    elif epochs is not None:
+        timeline = epochs.split(_accumulated(timeline, clock, aggregates), clock, 1, trim=False)
+        columns = {name: name for name in aggregates}
+    states = timeline.values.with_columns(_key=timeline.keys).select(
+        aggregate.running(pl.col(columns[name])).over("_key").cast(pl.Float64).alias(name)
+        for name, aggregate in aggregates.items()
     )
-    states = pl.concat([states, pl.DataFrame({name: [None] for name in running}, schema=states.schema)], rechunk=True)
+    nothing = pl.DataFrame({name: [None] for name in aggregates}, schema=states.schema)
     codes = np.append(clock.code(timeline.keys, timeline.since), PAST_ALL_KEYS)
-    return Stream(codes, states, clock, epochs)
+    return Stream(codes, pl.concat([states, nothing], rechunk=True), clock, epochs)
+
+
+def _accumulated(timeline: Timeline, clock: Clock, extremes: Mapping[str, Ordered]) -> Timeline:
+    """A column per feature: what stays for good says the extreme of itself and all before it that stay for good."""
+    stays = timeline.until > clock.latest
+    values = timeline.values.with_columns(_key=timeline.keys, _stays=stays).select(
+        pl.when("_stays").then(e.running(pl.col(e.column)).over("_key", "_stays")).otherwise(e.column).alias(name)
+        for name, e in extremes.items()
+    )
+    return Timeline(timeline.keys, timeline.since, timeline.until, values)
