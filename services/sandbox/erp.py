@@ -218,7 +218,7 @@ def run(
 
     The first line printed says where it listens, once it does.
     """
-    token = token or secrets.token_urlsafe(16)
+    token = secrets.token_urlsafe(16) if token is None else token
     with _listener(port) as listener:
         app = Erp(simulate(options), token, faults).app()
         print(f"sandbox listening on {_url(listener)} with token {token}", flush=True)
@@ -228,7 +228,7 @@ def run(
 @contextmanager
 def serving(world: World, port: int = 0, token: str | None = None, faults: Faults | None = None) -> Iterator[Served]:
     """Serve a world from a thread for as long as the `with` block runs."""
-    token = token or secrets.token_urlsafe(16)
+    token = secrets.token_urlsafe(16) if token is None else token
     with _listener(port) as listener:
         server = _server(Erp(world, token, faults).app())
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="sandbox", daemon=True)
@@ -242,10 +242,16 @@ def serving(world: World, port: int = 0, token: str | None = None, faults: Fault
 
 
 def _listener(port: int) -> socket.socket:
+    # with its protocol named: asyncio switches off the delays of small packets only where it knows that it is TCP
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        return socket.create_server((HOST, port))
+        listener.bind((HOST, port))
     except (OSError, OverflowError) as error:
+        listener.close()
         raise BadSetting(f"cannot listen on {HOST} port {port} ({error}); give a free port, or 0 for any") from error
+    listener.listen()
+    return listener
 
 
 def _url(listener: socket.socket) -> str:
