@@ -208,6 +208,11 @@ def test_a_record_taken_back_needs_only_its_key_and_system_columns() -> None:
     assert checked.good["invoice_id"].to_list() == ["I9"]
 
 
+def test_a_record_taken_back_is_not_judged_by_its_content() -> None:
+    checked = check(tables.INVOICE, rows(tables.INVOICE, {"deleted": True, "currency": "XXX", "amount_minor": 1}))
+    assert (checked.good.height, checked.bad.height) == (1, 0)
+
+
 LATER = datetime(2024, 3, 2, tzinfo=UTC)
 
 
