@@ -179,7 +179,7 @@ class Erp:
         """Positions to show at the present clock, kept until it moves."""
         if (name, history) not in self._shown:
             shelf = self._shelves[name]
-            versions = self._trouble.committed(shelf, shelf.changed_before(self._world.now(self._today)))
+            versions = self._trouble.committed(shelf, self._world.now(self._today))
             self._shown[name, history] = versions if history else shelf.current(versions)
         return self._shown[name, history]
 

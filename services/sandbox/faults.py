@@ -1,13 +1,15 @@
 """What can go wrong with an API, in seeded doses: for connectors to prove themselves against."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 import numpy as np
 
 from features.errors import BadSetting
 from services.sandbox.shelves import Positions, Shelf
+
+LONGEST_OPEN = timedelta(days=7)  # after which every commit has been made
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,13 @@ class Trouble:
             return self._random.randint(1, 5)
         return 0
 
-    def committed(self, shelf: Shelf, visible: Positions) -> Positions:
-        """The visible positions without those whose commit is late."""
+    def committed(self, shelf: Shelf, now: datetime) -> Positions:
+        """Positions of what was there before `now`, without those whose commit is late.
+
+        Where nothing has changed for days there is no transaction that could still be open.
+        """
+        visible = shelf.changed_before(now)
         drawn = np.random.default_rng(self.faults.seed).random(len(shelf))
         late = drawn[visible] < self.faults.late_commit_share
-        return visible[~(late & shelf.newest(visible, self.faults.late_commit_within))]
+        open_ = shelf.newest(visible, self.faults.late_commit_within) & shelf.changed_since(visible, now - LONGEST_OPEN)
+        return visible[~(late & open_)]

@@ -44,6 +44,11 @@ class Shelf:
         """Positions of all versions that were there before `now`."""
         return np.arange(np.searchsorted(self._changed, microseconds(now)))
 
+    def changed_since(self, visible: Positions, since: datetime) -> NDArray[np.bool_]:
+        """Which of the positions changed at or after `since`."""
+        recent: NDArray[np.bool_] = self._changed[visible] >= microseconds(since)
+        return recent
+
     def newest(self, visible: Positions, within: timedelta) -> NDArray[np.bool_]:
         """Which of the positions changed within that time of the last of them."""
         if len(visible) == 0:

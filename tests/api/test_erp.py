@@ -255,6 +255,11 @@ def test_late_commits_turn_up_with_an_early_stamp(world: World) -> None:
     assert set(first) <= set(second)
 
 
+def test_a_table_at_rest_has_no_late_commits(world: World, api: httpx.Client) -> None:
+    with serving(world, token=TOKEN, faults=Faults(late_commit_share=1.0)) as served, client(served) as opened:
+        assert pulled(opened, "entity") == pulled(api, "entity")
+
+
 def test_a_share_that_is_none_is_refused() -> None:
     with pytest.raises(BadSetting, match=r"repeat_share is 1\.5; allowed: a share"):
         Faults(repeat_share=1.5)
