@@ -1,8 +1,8 @@
 """A ledger opened for questions: what was open on a day, what was known of it, how it ended.
 
-    book = Book(Facts.read(lake))
-    subjects = book.open_receivables(as_of)
-    frame = book.features(subjects)
+book = Book(Facts.read(lake))
+subjects = book.open_receivables(as_of)
+frame = book.features(subjects)
 """
 
 from collections.abc import Sequence
@@ -91,6 +91,22 @@ class Book:
         )
         return self._subjects(rows)
 
+    def still_open(self, first: date, until: date, days_past_due: int) -> pl.DataFrame:
+        """SUBJECT rows of what was still open `days_past_due` days after its due date (negative: before it).
+
+        Seen at the start of that day, where it falls from `first` until before `until`.
+        """
+        rows = self.states.with_columns(cutoff_day=pl.col("due_date") + pl.duration(days=days_past_due)).filter(
+            pl.col("cutoff_day").is_between(first, until, closed="left")
+            & (pl.col("cutoff_day") > pl.col("issue_date"))
+            & (pl.col("open_minor") > 0)
+            & (pl.col("amount_minor") > 0)
+        )
+        standing_then = (pl.col("known_from") < pl.col("cutoff")) & (
+            pl.col("known_to").is_null() | (pl.col("known_to") >= pl.col("cutoff"))
+        )
+        return _ordered(with_day_start(rows, "cutoff_day", self.zones, "cutoff").filter(standing_then))
+
     def open_receivables(self, as_of: datetime, entity_id: str | None = None) -> pl.DataFrame:
         """SUBJECT rows of all that was open, as known at `as_of` (of one entity, where named)."""
         rows = standing(self.states, as_of).filter((pl.col("open_minor") > 0) & (pl.col("amount_minor") > 0))
@@ -117,9 +133,13 @@ class Book:
         return found
 
     def features(self, subjects: pl.DataFrame) -> pl.DataFrame:
-        """The FEATURE frame: `subjects` and a Float64 column for every declared feature, null where there is none."""
-        seen = self.prepared.lookup(subject_columns(subjects, self.facts))
-        return seen.select(*subjects.columns, *self.feature_names)
+        """The FEATURE frame, in the order of `subjects`.
+
+        Their columns, the customer's `segment` and `country` as known at the cutoff, and a Float64 column for every
+        declared feature, null where there is nothing to tell.
+        """
+        numbered = subject_columns(subjects.with_row_index("_row"), self.facts).sort("_row")
+        return self.prepared.lookup(numbered).select(*subjects.columns, "segment", "country", *self.feature_names)
 
     def labelled(self, frame: pl.DataFrame, observed_before: datetime | None = None) -> pl.DataFrame:
         """`frame` with each receivable's outcome as known before `observed_before` (see `features.labels`)."""

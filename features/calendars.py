@@ -40,7 +40,6 @@ def with_day_start(frame: pl.DataFrame, day: str, zones: pl.DataFrame, name: str
     zones  entity_id, time_zone: every entity of `frame`; rows keep their order
     """
 
-
     def start(time_zone: str) -> pl.Expr:
         local = pl.col(day).cast(pl.Datetime("ms"))
         # where the clocks go forward at midnight the day starts an hour later

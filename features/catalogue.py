@@ -1,4 +1,4 @@
-"""The features of a receivable at its cutoff, declared. What each one means is its `doc`; how it is computed, the engine.
+"""The features of a receivable at its cutoff, declared: what each means is its `doc`; how to compute it, the engine's.
 
 To add one: put a value into the list of its family, run `make docs`, and let the spec and leak checks judge it.
 """
@@ -51,7 +51,9 @@ LATENESS: tuple[Declaration, ...] = (
     _settled("days_late_std", Std("days_late"), "spread of days late"),
     _settled("days_late_median", Median("days_late", last=LAST_SETTLED), f"median days late, last {LAST_SETTLED}"),
     *(
-        _settled(f"days_late_{name}", Quantile("days_late", share, last=LAST_SETTLED), f"{share:.1%} quantile of days late")
+        _settled(
+            f"days_late_{name}", Quantile("days_late", share, last=LAST_SETTLED), f"{share:.1%} quantile of days late"
+        )
         for name, share in QUANTILES.items()
     ),
     _settled("days_late_last", Last("days_late"), "days late of the invoice settled last"),
@@ -64,12 +66,16 @@ LATENESS: tuple[Declaration, ...] = (
     _settled("business_days_late_std", Std("business_days_late"), "spread of business days late"),
     _settled("on_time_share", Share("on_time"), "share settled on the first business day on or after due"),
     _settled("days_to_settle_mean", Mean("days_to_settle"), "mean days from issue to payment"),
-    _settled("days_to_settle_ewma", Ewma("days_to_settle", half_life=5), "days from issue to payment, newest count most"),
+    _settled(
+        "days_to_settle_ewma", Ewma("days_to_settle", half_life=5), "days from issue to payment, newest count most"
+    ),
     *(
         feature
         for days in WINDOWS
         for feature in (
-            _settled(f"days_late_count_{days}d", Count("days_late"), f"invoices settled, {days} days", window_days=days),
+            _settled(
+                f"days_late_count_{days}d", Count("days_late"), f"invoices settled, {days} days", window_days=days
+            ),
             _settled(f"days_late_mean_{days}d", Mean("days_late"), f"mean days late, {days} days", window_days=days),
             _settled(f"days_late_share_late_{days}d", Share("is_late"), f"share late, {days} days", window_days=days),
         )
@@ -95,8 +101,10 @@ HABITS: tuple[Declaration, ...] = (
     Feature("days_since_first_paid", MaxAge("value_day"), event="paid", doc="days since the first payment"),
     Derived(
         "paid_gap_mean_days",
-        lambda: (pl.col("days_since_first_paid") - pl.col("days_since_paid"))
-        / pl.when(pl.col("paid_count") > 1).then(pl.col("paid_count") - 1),
+        lambda: (
+            (pl.col("days_since_first_paid") - pl.col("days_since_paid"))
+            / pl.when(pl.col("paid_count") > 1).then(pl.col("paid_count") - 1)
+        ),
         ("days_since_first_paid", "days_since_paid", "paid_count"),
         "mean days between payments",
     ),
@@ -117,7 +125,9 @@ EXPOSURE: tuple[Declaration, ...] = (
         feature
         for days in OVERDUE_DAYS
         for feature in (
-            Feature(f"overdue_{days}_count", Count(), event=f"overdue_{days}", doc=f"open and over {days} days past due"),
+            Feature(
+                f"overdue_{days}_count", Count(), event=f"overdue_{days}", doc=f"open and over {days} days past due"
+            ),
             Feature(f"overdue_{days}_cents", Sum("open_cents"), event=f"overdue_{days}", doc="their open amount"),
         )
     ),
@@ -132,7 +142,10 @@ EXPOSURE: tuple[Declaration, ...] = (
 
 TRADE: tuple[Declaration, ...] = (
     Feature("invoiced_count", Count(), event="invoiced", doc="receivables so far"),
-    *(Feature(f"invoiced_count_{d}d", Count(), event="invoiced", window_days=d, doc=f"receivables, {d} days") for d in (90, 365)),
+    *(
+        Feature(f"invoiced_count_{d}d", Count(), event="invoiced", window_days=d, doc=f"receivables, {d} days")
+        for d in (90, 365)
+    ),
     Feature("log_amount_mean", Mean("log_amount"), event="invoiced", doc="mean log amount, thousandths"),
     Feature("log_amount_std", Std("log_amount"), event="invoiced", doc="spread of log amounts, thousandths"),
     Feature("terms_days_mean", Mean("terms_days"), event="invoiced", doc="mean terms"),
@@ -163,17 +176,18 @@ POOLED: tuple[Declaration, ...] = (
                 window_days=90,
             ),
             _settled(
-                f"{key.name}_share_late_90d", Share("is_late"), f"share late of the {key.name}, 90 days", key=key, window_days=90
+                f"{key.name}_share_late_90d",
+                Share("is_late"),
+                f"share late of the {key.name}, 90 days",
+                key=key,
+                window_days=90,
             ),
         )
     ),
     Derived(
         "days_late_pooled",
         lambda: pl.coalesce(
-            (
-                pl.col("days_late_mean") * pl.col("days_late_count")
-                + pl.col("entity_days_late_mean") * PRIOR_INVOICES
-            )
+            (pl.col("days_late_mean") * pl.col("days_late_count") + pl.col("entity_days_late_mean") * PRIOR_INVOICES)
             / (pl.col("days_late_count") + PRIOR_INVOICES),
             pl.col("entity_days_late_mean"),
         ),
@@ -192,9 +206,11 @@ THIS_INVOICE: tuple[Declaration, ...] = (
     ),
     Derived(
         "days_late_at_amount",
-        lambda: (pl.col("days_late_by_amount") - pl.col("days_late_mean"))
-        * (pl.col("log_amount") - pl.col("log_amount_mean"))
-        / 1000,
+        lambda: (
+            (pl.col("days_late_by_amount") - pl.col("days_late_mean"))
+            * (pl.col("log_amount") - pl.col("log_amount_mean"))
+            / 1000
+        ),
         ("days_late_by_amount", "days_late_mean", "log_amount", "log_amount_mean"),
         "whether this customer pays large amounts later, times how large this one is",
     ),
@@ -223,7 +239,10 @@ def attribute_features(names: Iterable[str]) -> tuple[Declaration, ...]:
         for feature in (
             Feature(f"attribute_{name}", Last("value"), event=f"attribute_{name}", doc=f"last known {name}"),
             Feature(
-                f"attribute_{name}_usual", Median("value", last=12), event=f"attribute_{name}", doc=f"median {name}, last 12"
+                f"attribute_{name}_usual",
+                Median("value", last=12),
+                event=f"attribute_{name}",
+                doc=f"median {name}, last 12",
             ),
             Derived(
                 f"attribute_{name}_change",
@@ -232,7 +251,10 @@ def attribute_features(names: Iterable[str]) -> tuple[Declaration, ...]:
                 f"last known {name} against its usual: 0 where the same",
             ),
             Feature(
-                f"attribute_{name}_age_days", DaysSince("attribute_day"), event=f"attribute_{name}", doc=f"days since {name} was set"
+                f"attribute_{name}_age_days",
+                DaysSince("attribute_day"),
+                event=f"attribute_{name}",
+                doc=f"days since {name} was set",
             ),
         )
     )

@@ -92,7 +92,9 @@ def _with_base_amount(rows: pl.DataFrame, facts: Facts, *, at: str = "known_from
     there = facts.spans("fx_rate").select(
         "entity_id", "currency", "to_currency", pl.col("rate").cast(pl.Float64), since="known_from"
     )
-    back = there.select("entity_id", currency="to_currency", to_currency="currency", rate=1 / pl.col("rate"), since="since")
+    back = there.select(
+        "entity_id", currency="to_currency", to_currency="currency", rate=1 / pl.col("rate"), since="since"
+    )
     at_home = rows.join(entity_zones(facts).select("entity_id", to_currency="entity_currency"), on="entity_id")
     digits = pl.col("currency").replace_strict(exponents(), return_dtype=pl.Int64, default=2)
     rate = pl.when(pl.col("currency") == pl.col("to_currency")).then(1.0).otherwise(pl.col("rate"))

@@ -46,7 +46,9 @@ class Facts:
         overtaken in the same instant has none either.
         """
         declared = table(name)
-        own = [c.name for c in declared.columns if c.name not in ("source", "source_id", "known_at", "digest", "deleted")]
+        own = [
+            c.name for c in declared.columns if c.name not in ("source", "source_id", "known_at", "digest", "deleted")
+        ]
         return (
             self.tables[name]
             .sort(*declared.key, "known_at", "digest")

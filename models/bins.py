@@ -7,6 +7,7 @@ against the due date and the customer's habits.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -26,10 +27,21 @@ MONTH_DAYS = 30
 LAST_DAY = DAILY_UNTIL + 7 * WEEKS + MONTH_DAYS * MONTHS
 
 # Customer habits (features) that a bin is held against, each in days past due.
-HABITS = ("days_late_mean", "days_late_median", "days_late_last", "days_late_ewma", "days_late_q10", "days_late_q90")
+HABITS = (
+    "days_late_mean",
+    "days_late_median",
+    "days_late_last",
+    "days_late_ewma",
+    "days_late_q025",
+    "days_late_q10",
+    "days_late_q90",
+    "days_late_q975",
+)
 BUSINESS_HABIT = "business_days_late_mean"
 WEEKDAY_HABITS = tuple(f"paid_{name}_share" for name in WEEKDAYS)
 MONTH_END_HABIT = "paid_month_end_share"
+LAST_PAID = "days_since_paid"
+FORTNIGHT = 14
 
 BIN_FEATURES = (
     "bin_past_due_days",
@@ -45,6 +57,8 @@ BIN_FEATURES = (
     "bin_weekday_share",
     "bin_weekday_runs_to",
     "bin_month_end_share",
+    "bin_since_paid_days",
+    "bin_in_fortnight",
     *(f"bin_less_{habit}" for habit in HABITS),
     f"bin_less_{BUSINESS_HABIT}",
 )
@@ -52,7 +66,7 @@ BIN_FEATURES = (
 
 @dataclass(frozen=True)
 class Grid:
-    """Bins of n receivables, flattened: bin k belongs to receivable `row[k]` and covers `width[k]` days from `first[k]`.
+    """Bins of n receivables, flattened: bin k is one of receivable `row[k]` and covers `width[k]` days from `first[k]`.
 
     row    (m,)  index of the receivable; bins of one receivable are consecutive and ordered
     first  (m,)  first day of the bin, as days since 1970-01-01
@@ -87,7 +101,7 @@ def grid(start: Ints, due: Ints) -> Grid:
     )
     daily = np.maximum(due + DAILY_UNTIL + 1 - start, 0)
     parts = [_daily_bins(start, daily)]
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         first = np.maximum(due + low, start)
         width = due + high - first
         row = np.flatnonzero(width > 0)
@@ -110,16 +124,18 @@ def bin_features(bins: Grid, frame: pl.DataFrame, countries: Sequence[str | None
     """
     start, due = epoch_days(frame, "cutoff_day"), epoch_days(frame, "due_date")
     past_due = bins.first - due[bins.row]
+    wait = bins.first - start[bins.row]
     day = bins.first.astype("datetime64[D]")
     month = day.astype("datetime64[M]")
     single = bins.width == 1
     weekday = (bins.first + 3) % 7
     calendar = _Calendars(bins, due, countries)
-    habits = {name: _habit(frame, name)[bins.row] for name in (*HABITS, BUSINESS_HABIT, MONTH_END_HABIT)}
+    habits = {name: _habit(frame, name)[bins.row] for name in (*HABITS, BUSINESS_HABIT, MONTH_END_HABIT, LAST_PAID)}
     weekday_habits = np.stack([_habit(frame, name) for name in WEEKDAY_HABITS], axis=1)
+    since_paid = wait + habits[LAST_PAID]
     columns = [
         past_due,
-        bins.first - start[bins.row],
+        wait,
         bins.width,
         np.where(single, weekday, np.nan),
         np.where(single, calendar.is_business, np.nan),
@@ -131,6 +147,8 @@ def bin_features(bins: Grid, frame: pl.DataFrame, countries: Sequence[str | None
         np.where(single, weekday_habits[bins.row, weekday], np.nan),
         np.where(single, _share_so_far(weekday_habits)[bins.row, weekday], np.nan),
         habits[MONTH_END_HABIT],
+        since_paid,
+        np.where(single, since_paid % FORTNIGHT, np.nan),
         *(past_due - habits[name] for name in HABITS),
         calendar.past_due - habits[BUSINESS_HABIT],
     ]

@@ -58,9 +58,16 @@ class Distribution:
     def mean_days(self) -> Floats:
         """(n,) expected days from `start`; what lies beyond the horizon counts as H."""
         tail = np.maximum(1.0 - self.cdf[:, -1], 0.0)
-        within: Floats = self.pmf @ np.arange(self.horizon_days, dtype=np.float64)
+        # not `@`: BLAS may add up in another order for another number of rows, and a prediction must not depend on that
+        within: Floats = (self.pmf * np.arange(self.horizon_days)).sum(axis=1)
         mean: Floats = within + tail * self.horizon_days
         return mean
+
+    def mean_days_within(self) -> Floats:
+        """(n,) expected days from `start`, given payment within the horizon; 0 where that cannot happen."""
+        inside = self.cdf[:, -1]
+        within: Floats = (self.pmf * np.arange(self.horizon_days)).sum(axis=1)
+        return np.divide(within, inside, out=np.zeros_like(within), where=inside > 0)
 
     def paid_by(self, days: Dates) -> Floats:
         """(n,) chance of being paid on or before `days` (one day per row): 0 before start, the last cdf after H."""

@@ -33,7 +33,9 @@ class Location:
 
     def days(self, values: Floats) -> Floats:
         """(n,) expected days past due; `values` (n, len(names)), NaN where missing."""
-        return self.base + _standard(values, self.center, self.scale) @ self.weights
+        # not `@`: BLAS may add up in another order for another number of rows, and a prediction must not depend on that
+        days: Floats = self.base + (_standard(values, self.center, self.scale) * self.weights).sum(axis=1)
+        return days
 
 
 def fit_location(names: Sequence[str], values: Floats, days_late: Floats) -> Location:
@@ -43,7 +45,7 @@ def fit_location(names: Sequence[str], values: Floats, days_late: Floats) -> Loc
         count = np.maximum(known.sum(axis=0), 1)
         center = np.where(known, values, 0.0).sum(axis=0) / count
         scale = np.sqrt((np.where(known, values - center, 0.0) ** 2).sum(axis=0) / count)
-    scale = np.where(scale > 1e-9, scale, 1.0)
+    scale = np.where(scale > 1e-9, scale, 1.0).astype(np.float64)
     z = _standard(values, center, scale)
     target = np.clip(days_late, EARLIEST, LATEST)
     base = float(target.mean())

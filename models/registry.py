@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -85,7 +86,7 @@ def register(
     mlruns = mlruns.resolve()
     client = _client(mlruns, name)
     with _run(client, name) as run_id:
-        _log(client, run_id, lineage)
+        _log(client, run_id, lineage.params, lineage.metrics, lineage.report_folder)
         logged = client.create_logged_model(_experiment(client, name), name=name, source_run_id=run_id)
         version = _store(client, logged, model, frame, lineage, mlruns=mlruns, name=name, run_id=run_id)
     logger.info("registered model=%s run=%s files=%d", version.label, run_id, len(version.files))
@@ -109,6 +110,16 @@ def promote(mlruns: Path, version: int, name: str = PAYMENT_DATE) -> ModelVersio
         _replace(mlruns / MANIFEST, msgspec.json.encode({**serving, name: chosen}))
     logger.info("promoted model=%s before=%s", chosen.label, before.label if before else "none")
     return chosen
+
+
+def record_evaluation(
+    params: Mapping[str, object], metrics: Mapping[str, float], report_folder: Path, *, mlruns: Path
+) -> str:
+    """Records an evaluation that registers nothing: its settings, figures and report. Returns MLflow's run id."""
+    client = _client(mlruns.resolve(), PAYMENT_DATE)
+    with _run(client, PAYMENT_DATE) as run_id:
+        _log(client, run_id, params, metrics, report_folder)
+    return run_id
 
 
 def _client(mlruns: Path, name: str) -> "MlflowClient":
@@ -156,18 +167,24 @@ def _run(client: "MlflowClient", name: str) -> Iterator[str]:
         client.set_terminated(run_id, status)
 
 
-def _log(client: "MlflowClient", run_id: str, lineage: Lineage) -> None:
+def _log(
+    client: "MlflowClient",
+    run_id: str,
+    given: Mapping[str, object],
+    measured: Mapping[str, float],
+    report_folder: Path | None,
+) -> None:
     from mlflow.entities import Metric, Param
 
     now = client.get_run(run_id).info.start_time
-    params = [Param(key, str(value)) for key, value in lineage.params.items()]
-    metrics = [Metric(key, float(value), now, 0) for key, value in lineage.metrics.items()]
+    params = [Param(key, str(value)) for key, value in given.items()]
+    metrics = [Metric(key, float(value), now, 0) for key, value in measured.items() if isfinite(value)]
     for start in range(0, len(params), _PER_BATCH["params"]):
         client.log_batch(run_id, params=params[start : start + _PER_BATCH["params"]])
     for start in range(0, len(metrics), _PER_BATCH["metrics"]):
         client.log_batch(run_id, metrics=metrics[start : start + _PER_BATCH["metrics"]])
-    if lineage.report_folder is not None:
-        client.log_artifacts(run_id, str(lineage.report_folder), "report")
+    if report_folder is not None:
+        client.log_artifacts(run_id, str(report_folder), "report")
 
 
 def _store(

@@ -118,6 +118,13 @@ def supervise() -> None:
     service.serve_http(host=settings.host, port=settings.port)
 
 
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
 def _check_port(settings: Settings) -> None:
     family = socket.AF_INET6 if ip_address(settings.host).version == 6 else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:

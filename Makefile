@@ -1,0 +1,50 @@
+# `make demo` and `make test` set up what they need. PYTHON picks the interpreter (3.11 or newer).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.PHONY: setup demo test check format docs bench nightly clean
+
+setup: $(STAMP)  ## make the environment, .venv
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) --version); set PYTHON=..." >&2; exit 2; }
+	@if command -v uv >/dev/null 2>&1; then \
+		uv venv --quiet --allow-existing --python "$(PYTHON)" $(VENV) && \
+		uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock && \
+		uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
+	else \
+		$(PYTHON) -m venv $(VENV) && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
+	fi
+	@touch $(STAMP)
+
+demo: setup  ## sandbox ERP -> lake -> features -> model -> registry -> served predictions
+	@$(BIN)/duecast demo
+
+test: check  ## everything that must be true
+	@$(BIN)/python -m pytest -n 2
+
+check: setup  ## format, lint, types, import contracts, generated docs
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pipelines.catalogues --check
+
+format: setup
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+docs: setup  ## regenerate the catalogues in the package READMEs
+	@$(BIN)/python -m pipelines.catalogues
+
+lock:  ## resolve the pinned versions anew (needs uv)
+	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url --no-header \
+		--output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) .duecast

@@ -1,0 +1,189 @@
+"""Why this date: contributions in days that add up, and words that show the numbers behind them.
+
+A small tree model repeats the hazard model's expected days past due from the features alone. Its exact Shapley values
+(TreeSHAP) are added up by family of features; what it cannot repeat (weekdays and holidays of the days ahead, mostly)
+is said as a reason of its own, so that typical days + reasons = the expected days of the prediction, always.
+Lundberg et al., "From Local Explanations to Global Understanding with Explainable AI for Trees" (2020).
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.predictions import Reason
+
+Floats = NDArray[np.float64]
+Row = Mapping[str, float | None]
+
+TREES = 120
+LEAVES = 15
+
+
+@dataclass(frozen=True)
+class Family:
+    """Features that tell one story, and how to tell it from their values."""
+
+    name: str
+    members: re.Pattern[str]
+    words: Callable[[Row], str]
+
+
+def _days(value: float | None) -> str:
+    if value is None:
+        return "an unknown number of days"
+    size = abs(round(value, 1))
+    return f"{size:g} day{'' if size == 1 else 's'} {'late' if value >= 0 else 'early'}"
+
+
+def _share(value: float | None) -> str:
+    return "none" if value is None else f"{100 * value:.0f} %"
+
+
+def _usual(row: Row) -> str:
+    count = row.get("days_late_count") or 0
+    if not count:
+        return "nothing settled by this customer yet"
+    late = _share(row.get("days_late_share_late"))
+    return f"usually pays {_days(row.get('days_late_mean'))} ({count:.0f} settled, {late} late)"
+
+
+def _lately(row: Row) -> str:
+    last, mean = row.get("days_late_last"), row.get("days_late_mean_90d")
+    if last is None:
+        return "no recent settlement"
+    return f"last paid {_days(last)}" + ("" if mean is None else f"; {_days(mean)} on average over 90 days")
+
+
+def _rhythm(row: Row) -> str:
+    days = {
+        day: row.get(f"paid_{day[:3].lower()}_share") or 0.0
+        for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+    }
+    favourite = max(days, key=lambda day: days[day])
+    month_end = row.get("paid_month_end_share")
+    if not days[favourite]:
+        return "no payment rhythm known"
+    return f"pays on {favourite}s {_share(days[favourite])} of the time, at month end {_share(month_end)}"
+
+
+def _exposure(row: Row) -> str:
+    overdue, open_count = row.get("overdue_0_count") or 0, row.get("open_count") or 0
+    age = row.get("overdue_age_days")
+    detail = f", {age:.0f} days past due on average" if overdue and age is not None else ""
+    return f"{overdue:.0f} of {open_count:.0f} open invoices overdue{detail}"
+
+
+def _trade(row: Row) -> str:
+    tenure, count = row.get("tenure_days"), row.get("invoiced_count_365d") or 0
+    return (
+        "a new customer" if tenure is None else f"customer for {tenure:.0f} days, {count:.0f} invoices in the last year"
+    )
+
+
+def _pooled(row: Row) -> str:
+    mean = row.get("entity_days_late_mean_90d")
+    if mean is None:
+        mean = row.get("entity_days_late_mean")
+    return f"customers of this entity pay {_days(mean)}"
+
+
+def _amount(row: Row) -> str:
+    spreads = row.get("amount_against_habit")
+    if spreads is None:
+        return "amount, with no usual amount to compare"
+    if abs(spreads) < 0.5:
+        return "an amount as usual for this customer"
+    return f"an amount {'above' if spreads > 0 else 'below'} this customer's usual ({spreads:+.1f} spreads)"
+
+
+def _calendar(row: Row) -> str:
+    names = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+    weekday = row.get("due_weekday")
+    on = "" if weekday is None else f", due on a {names[int(weekday) - 1]}"
+    terms = row.get("terms")
+    return f"terms of {terms:.0f} days{on}" if terms is not None else f"terms{on}"
+
+
+def _age(row: Row) -> str:
+    past = row.get("past_due")
+    if past is None or past <= 0:
+        return "not due yet"
+    return f"already {past:.0f} days past due"
+
+
+def _attribute(row: Row) -> str:
+    told = [
+        f"{name.removeprefix('attribute_')} {value:g}"
+        for name, value in row.items()
+        if value is not None and name.startswith("attribute_") and not name.endswith(("_usual", "_change", "_age_days"))
+    ]
+    return ", ".join(told) or "customer attributes unknown"
+
+
+FAMILIES = (
+    Family("lately", re.compile(r"days_late_(last|ewma.*|trend|.*_\d+d)|days_to_settle_ewma"), _lately),
+    Family("amount", re.compile(r"days_late_(by_amount|by_cents|at_amount)|amount_.*|log_amount_.*"), _amount),
+    Family("usual", re.compile(r"(?:business_)?days_late_.*|on_time_share|days_to_settle_mean"), _usual),
+    Family("rhythm", re.compile(r"paid_.*|days_since_.*"), _rhythm),
+    Family("exposure", re.compile(r"(open|overdue)_.*"), _exposure),
+    Family("pooled", re.compile(r"(segment|entity)_.*"), _pooled),
+    Family("calendar", re.compile(r"terms.*|(issue|due)_.*"), _calendar),
+    Family("age", re.compile(r"age|past_due"), _age),
+    Family("attributes", re.compile(r"attribute_.*"), _attribute),
+    Family("trade", re.compile(r".*"), _trade),
+)
+REST = "weekdays, holidays and month ends ahead"
+
+
+def family_of(feature: str) -> int:
+    """Index of the first family that claims the feature; the last one claims every other."""
+    return next(k for k, family in enumerate(FAMILIES) if family.members.fullmatch(feature))
+
+
+def fit_explainer(values: Floats, expected_days_late: Floats, *, seed: int) -> Any:
+    """A LightGBM Booster that repeats `expected_days_late` (n,) from the features (n, F)."""
+    import lightgbm
+
+    parameters = {
+        "objective": "regression",
+        "learning_rate": 0.1,
+        "num_leaves": LEAVES,
+        "min_data_in_leaf": 20,
+        "seed": seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": 2,
+        "verbosity": -1,
+    }
+    return lightgbm.train(parameters, lightgbm.Dataset(values, expected_days_late), num_boost_round=TREES)
+
+
+def contributions(
+    explainer: Any, names: Sequence[str], values: Floats, expected_days_late: Floats
+) -> tuple[Floats, float]:
+    """Days per family (n, len(FAMILIES) + 1; what remains in the last column) and the typical days late to start from.
+
+    Each row sums to expected_days_late less typical.
+    """
+    shap = np.asarray(explainer.predict(values, pred_contrib=True, num_threads=2))
+    typical = float(shap[0, -1]) if len(shap) else 0.0
+    member = np.array([family_of(name) for name in names])
+    parts = np.zeros((len(shap), len(FAMILIES)))
+    for feature, family in enumerate(member):
+        # one feature after another, so that the order of addition is the same for one row and for many
+        parts[:, family] += shap[:, feature]
+    rest = expected_days_late - typical
+    for family in range(len(FAMILIES)):
+        rest = rest - parts[:, family]
+    return np.concatenate([parts, rest[:, None]], axis=1), typical
+
+
+def in_words(days: Floats, row: Row) -> tuple[Reason, ...]:
+    """Reasons of one receivable, largest first; families without any effect are left out."""
+    told = [Reason(f.name, f.words(row), float(d)) for f, d in zip(FAMILIES, days, strict=False)]
+    told.append(Reason("calendar ahead", REST, float(days[-1])))
+    return tuple(sorted((r for r in told if r.days), key=lambda r: -abs(r.days)))

@@ -1,0 +1,103 @@
+"""From features to a raw distribution: the ridge line, the day bins and the boosters put together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from features.errors import BadInput
+from models import bins, hazard
+from models.bins import Grid, Matrix, epoch_days
+from models.distribution import Distribution
+from models.hazard import Episodes, HazardSettings
+from models.location import Location, fit_crossed
+
+Floats = NDArray[np.float64]
+
+# Days a distribution looks ahead; a longer wait is "beyond the horizon".
+HORIZON_DAYS = 400
+CHUNK = 2_000
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """From features to a raw distribution: the ridge line, the hazard and how many bagged boosters it has."""
+
+    names: tuple[str, ...]
+    location: Location
+    boosters: tuple[Any, ...]
+
+    def distribution(self, frame: pl.DataFrame) -> Distribution:
+        """The distribution before calibration, `HORIZON_DAYS` long."""
+        start = epoch_days(frame, "cutoff_day")
+        parts = [self._chunk(frame[at : at + CHUNK]) for at in range(0, len(frame), CHUNK)]
+        pmf = np.concatenate([p.pmf for p in parts]) if parts else np.zeros((0, HORIZON_DAYS))
+        return Distribution(start.astype("datetime64[D]"), pmf)
+
+    def _chunk(self, frame: pl.DataFrame) -> Distribution:
+        start, due = epoch_days(frame, "cutoff_day"), epoch_days(frame, "due_date")
+        values = feature_values(frame, self.names)
+        at_risk = bins.grid(start, due)
+        rows = design(frame, values, self.location.days(values), at_risk)
+        if not len(rows):
+            return hazard.distribution(start, at_risk, np.zeros(0), HORIZON_DAYS)
+        chances = np.mean([booster.predict(rows, num_threads=hazard.THREADS) for booster in self.boosters], axis=0)
+        return hazard.distribution(start, at_risk, chances, HORIZON_DAYS)
+
+
+def fit_scorer(
+    rows: pl.DataFrame,
+    names: tuple[str, ...],
+    settings: HazardSettings,
+    seed: int,
+    *,
+    rounds: int | None = None,
+    held_out: pl.DataFrame | None = None,
+) -> Scorer:
+    """The ridge line and the hazard; `rounds` fixes the number of trees, `held_out` finds it."""
+    values = feature_values(rows, names)
+    location, expected = fit_crossed(names, values, _days_late(rows))
+    boosters = []
+    for bag in range(settings.bags):
+        lived = _lived(rows, settings, seed + bag)
+        unseen = None
+        if held_out is not None:
+            fate = _lived(held_out, settings, seed + bag)
+            others = feature_values(held_out, names)
+            unseen = (design(held_out, others, location.days(others), fate.bins), fate)
+        matrix = design(rows, values, expected, lived.bins)
+        boosters.append(hazard.fit(matrix, lived, settings, seed=seed + bag, rounds=rounds, held_out=unseen))
+    return Scorer(names, location, tuple(boosters))
+
+
+def feature_values(frame: pl.DataFrame, names: Sequence[str]) -> Floats:
+    """(n, F) the feature columns as float64, NaN where missing; `BadInput` names a column that is not there."""
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        raise BadInput(f"the model reads feature {missing[0]!r}, which this ledger does not have; train a model on it")
+    # row by row in memory: NumPy adds up a row in another order otherwise, and a prediction must not depend on that
+    return frame.select(pl.col(names).cast(pl.Float64).fill_null(float("nan"))).to_numpy(order="c")
+
+
+def design(frame: pl.DataFrame, values: Floats, expected: Floats, at_risk: Grid) -> Matrix:
+    """(m, F + bin features + 1) what the trees see of a bin: the receivable, the day, the day less the ridge line."""
+    special = bins.bin_features(at_risk, frame, frame["country"].to_list())
+    past_line = at_risk.first - (epoch_days(frame, "due_date") + expected)[at_risk.row]
+    return np.concatenate(
+        [values.astype(np.float32)[at_risk.row], special, past_line.astype(np.float32)[:, None]], axis=1
+    )
+
+
+def _lived(rows: pl.DataFrame, settings: HazardSettings, seed: int) -> Episodes:
+    return hazard.episodes(
+        *(epoch_days(rows, column) for column in ("cutoff_day", "due_date", "paid_date", "observed_until")),
+        empty_bins=settings.empty_bins,
+        seed=seed,
+    )
+
+
+def _days_late(rows: pl.DataFrame) -> Floats:
+    return (rows["paid_date"] - rows["due_date"]).dt.total_days().cast(pl.Float64).fill_null(float("nan")).to_numpy()

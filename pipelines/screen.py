@@ -1,0 +1,95 @@
+"""What people see in the terminal: progress bars, steps, and predictions as a table of at most 100 columns."""
+
+from collections.abc import Sequence
+from datetime import date
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichProgress
+from rich.table import Table
+
+from services.schemas import Prediction
+
+WIDTH = 100
+REASONS_SHOWN = 2
+
+
+def console() -> Console:
+    """Where commands write; as wide as the terminal, but never so wide that a table falls apart."""
+    found = Console(highlight=False)
+    return Console(highlight=False, width=min(found.width, 120) if found.is_terminal else WIDTH)
+
+
+class Bars:
+    """Progress bars of an ingest, one a feed; shows nothing where the output is not a terminal."""
+
+    def __init__(self, shown_on: Console) -> None:
+        self._bars = RichProgress(
+            SpinnerColumn(),
+            TextColumn("{task.description:<32}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=shown_on,
+            disable=not shown_on.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._bars.stop()
+
+    def begin(self, feed: str, total: int | None) -> None:
+        """A feed starts; `total` rows are to come, None where nobody knows."""
+        self._tasks[feed] = self._bars.add_task(feed, total=total)
+
+    def advance(self, feed: str, rows: int) -> None:
+        """So many rows more."""
+        self._bars.advance(self._tasks[feed], rows)
+
+    def end(self, feed: str) -> None:
+        """Nothing more will come: what was done is all."""
+        task = self._tasks[feed]
+        self._bars.update(task, total=self._bars.tasks[task].completed)
+
+
+def prediction_table(told: Sequence[Prediction], title: str) -> Table:
+    """Predictions with their dates, intervals, P(late) and the first reasons in words."""
+    table = Table(title=title, title_justify="left", width=WIDTH, pad_edge=False)
+    table.add_column("invoice", no_wrap=True)
+    table.add_column("amount", justify="right", no_wrap=True)
+    for name in ("due", "expected", "80 % between"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("P(late)", justify="right", no_wrap=True)
+    table.add_column("because", ratio=1)
+    for p in told:
+        table.add_row(
+            p.invoice_id,
+            f"{p.amount} {p.currency}",
+            str(p.due_date),
+            _day(p.expected_date),
+            f"{_short(p.p10)} – {_short(p.p90)}",
+            "" if p.p_late is None else f"{100 * p.p_late:.0f} %",
+            _because(p),
+        )
+    return table
+
+
+def _because(p: Prediction) -> str:
+    if p.availability == "none":
+        return p.availability_reason or ""
+    reasons = [f"{r.days:+.1f} d {r.words}" for r in p.reasons[:REASONS_SHOWN]]
+    return "; ".join([*reasons, *([p.availability_reason] if p.availability_reason else [])])
+
+
+def _day(day: date | None) -> str:
+    return "beyond a year" if day is None else str(day)
+
+
+def _short(day: date | None) -> str:
+    return "…" if day is None else f"{day:%m-%d}"
