@@ -80,7 +80,7 @@ class Prepared:
 
     def _cutoffs(self, subjects: pl.DataFrame, key: Key) -> "_Cutoffs":
         keys = self.keys[key].numbers(subjects).fill_null(-1).to_numpy()
-        return _Cutoffs.of(keys, np.maximum(self.clock.ticks(subjects["cutoff"]), 1), self.clock)
+        return _Cutoffs.of(keys, self.clock.ticks(subjects["cutoff"]), self.clock)
 
 
 @dataclass(frozen=True, slots=True)
