@@ -176,7 +176,7 @@ def _allocation_news(history: History, invoices: InvoiceNews, payments: PaymentN
 def _mistakes(history: History, invoices: InvoiceNews, booked: Ints, rng: np.random.Generator) -> dict[int, int]:
     """Receivable -> the settlement first put on it by mistake.
 
-    It is one of the same customer, known by then and large enough, and nothing else settles it before the mistake is
+    It is one of the same customer, issued before the money came and large enough, and nothing else settles it before the mistake is
     found: the books are never wrong enough to settle more than is owed.
     """
     receivables, settlements = history.receivables, history.settlements
@@ -192,7 +192,7 @@ def _mistakes(history: History, invoices: InvoiceNews, booked: Ints, rng: np.ran
         near = order[place[own] + 1 : place[own] + 60]
         fits = (receivables.customer[near] == receivables.customer[own]) & ~invoices.wrong[receivables.invoice[near]]
         fits &= touched[near] > booked[step] + MISTAKE_DAYS * MICROSECONDS_A_DAY
-        fits &= (receivables.issued[near] + 1) * MICROSECONDS_A_DAY < booked[step]
+        fits &= receivables.issued[near] < settlements.day[step]
         fits &= receivables.amount[near] >= settlements.amount[step]
         free = [int(other) for other in near[fits] if int(other) not in chosen]
         if free:

@@ -90,6 +90,15 @@ COMPARED = ("cancelled", "amount_minor", "due_date", "issue_date", "currency", "
 
 
 @each_world
+def test_nothing_is_settled_before_it_is_issued(worlds: dict[int, World], seed: int) -> None:
+    facts = worlds[seed].facts
+    issued = facts["invoice"].select("entity_id", "invoice_id", "issue_date").unique()
+    settled = facts["allocation"].join(issued, on=["entity_id", "invoice_id"])
+    assert settled.height == facts["allocation"].height
+    assert (settled["date"] > settled["issue_date"]).all()
+
+
+@each_world
 def test_nothing_is_learnt_before_it_happened(worlds: dict[int, World], seed: int) -> None:
     world = worlds[seed]
     for table in TABLES:
