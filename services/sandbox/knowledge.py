@@ -176,8 +176,8 @@ def _allocation_news(history: History, invoices: InvoiceNews, payments: PaymentN
 def _mistakes(history: History, invoices: InvoiceNews, booked: Ints, rng: np.random.Generator) -> dict[int, int]:
     """Receivable -> the settlement first put on it by mistake.
 
-    It is one of the same customer, issued before the money came and large enough, and nothing else settles it before the mistake is
-    found: the books are never wrong enough to settle more than is owed.
+    It is one of the same customer, issued before the money came and large enough, and nothing else settles it before
+    the mistake is found: the books are never wrong enough to settle more than is owed.
     """
     receivables, settlements = history.receivables, history.settlements
     touched = np.full(len(receivables), np.iinfo(np.int64).max)
