@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -85,9 +85,8 @@ def register(
     """
     mlruns = mlruns.resolve()
     client = _client(mlruns, name)
-    with _run(client, name) as run_id:
-        _log(client, run_id, lineage.params, lineage.metrics, lineage.report_folder)
-        logged = client.create_logged_model(_experiment(client, name), name=name, source_run_id=run_id)
+    with _run(client, name) as run_id, _logged_model(client, name, run_id, lineage.params) as logged:
+        _log(client, run_id, lineage.params, lineage.metrics, lineage.report_folder, model_id=logged.model_id)
         version = _store(client, logged, model, frame, lineage, mlruns=mlruns, name=name, run_id=run_id)
     logger.info("registered model=%s run=%s files=%d", version.label, run_id, len(version.files))
     return promote(mlruns, version.version, name) if serve else version
@@ -167,18 +166,37 @@ def _run(client: "MlflowClient", name: str) -> Iterator[str]:
         client.set_terminated(run_id, status)
 
 
+@contextmanager
+def _logged_model(
+    client: "MlflowClient", name: str, run_id: str, params: Mapping[str, object]
+) -> Iterator["LoggedModel"]:
+    """MLflow's record of a model of this run, READY in the end, or FAILED where something was raised."""
+    given = {key: str(value) for key, value in params.items()}
+    logged = client.create_logged_model(_experiment(client, name), name=name, source_run_id=run_id, params=given)
+    status: Literal["READY", "FAILED"] = "FAILED"
+    try:
+        yield logged
+        status = "READY"
+    finally:
+        client.finalize_logged_model(logged.model_id, status)
+
+
 def _log(
     client: "MlflowClient",
     run_id: str,
     given: Mapping[str, object],
     measured: Mapping[str, float],
     report_folder: Path | None,
+    *,
+    model_id: str | None = None,
 ) -> None:
+    """Logs to the run and, where there is one, to the model that it made; MLflow cannot hold a figure that is NaN."""
     from mlflow.entities import Metric, Param
 
     now = client.get_run(run_id).info.start_time
     params = [Param(key, str(value)) for key, value in given.items()]
-    metrics = [Metric(key, float(value), now, 0) for key, value in measured.items() if isfinite(value)]
+    finite = {key: float(value) for key, value in measured.items() if isfinite(value)}
+    metrics = [Metric(key, value, now, 0, model_id=model_id) for key, value in finite.items()]
     for start in range(0, len(params), _PER_BATCH["params"]):
         client.log_batch(run_id, params=params[start : start + _PER_BATCH["params"]])
     for start in range(0, len(metrics), _PER_BATCH["metrics"]):
@@ -218,7 +236,6 @@ def _store(
         described = Model(signature=_signature(model, frame), run_id=run_id, model_id=logged.model_id)
         described.add_flavor("duecast", data=DATA, load_with="models.champion.load").save(str(staged / "MLmodel"))
         client.log_model_artifacts(logged.model_id, str(staged))
-    client.finalize_logged_model(logged.model_id, "READY")
     tags = {
         "folder": folder,
         "digest": record.digest,

@@ -1,5 +1,6 @@
 """The real thing: a trained model, MLflow, BentoML's processes, HTTP over loopback."""
 
+import json
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import psutil
 import pytest
 
@@ -26,7 +28,7 @@ from models.champion import ModelVersion
 from models.payment_date import PaymentDateModel, train
 from models.registry import Lineage, promote, register
 from services.endpoints import INLINE_EXAMPLE
-from services.launcher import Running, running
+from services.launcher import Running, free_port, running
 from services.predictor import predictions
 from services.sandbox.options import WorldOptions
 from services.sandbox.world import simulate
@@ -51,12 +53,6 @@ class Place:
     def open_invoices(self, entity_id: str = "US01") -> list[str]:
         found = self.book.open_receivables(self.book.last_known(), entity_id)
         return found["invoice_id"].unique(maintain_order=True).to_list()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -120,12 +116,12 @@ def test_the_service_answers_what_the_model_answers_to_the_last_bit(http, place)
         assert shown == [day.isoformat() if day else None for day in days]
 
 
-def test_ids_are_those_that_a_batch_would_give(http, place):
-    invoice = place.open_invoices()[0]
-    [told] = http.post(BY_ID, json={"entity_id": "US01", "invoice_ids": [invoice]}).json()["predictions"]
-    subjects = place.book.subject("US01", invoice, place.book.last_known())
-    [own] = predictions(place.version, place.model, place.book.features(subjects))
-    assert (told["prediction_id"], told["feature_digest"]) == (own.prediction_id, own.feature_digest)
+def test_asked_one_by_one_it_says_what_a_batch_says_ids_and_all(http, place):
+    batch = place.book.features(place.book.open_receivables(place.book.last_known()))
+    said = {(p.entity_id, p.invoice_id): p for p in predictions(place.version, place.model, batch)}
+    for invoice in place.open_invoices():
+        [told] = http.post(BY_ID, json={"entity_id": "US01", "invoice_ids": [invoice]}).json()["predictions"]
+        assert told == json.loads(msgspec.json.encode(said["US01", invoice]))
 
 
 def test_the_documented_inline_example_works(http):

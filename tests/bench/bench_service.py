@@ -8,7 +8,6 @@ import argparse
 import http.client
 import json
 import os
-import socket
 import sys
 import tempfile
 import time
@@ -31,7 +30,7 @@ from features.tables import TABLES
 from models.payment_date import train
 from models.registry import Lineage, register
 from services.endpoints import INLINE_EXAMPLE
-from services.launcher import Running, running
+from services.launcher import Running, free_port, running
 from services.sandbox.options import WorldOptions
 from services.sandbox.world import simulate
 from services.settings import Settings, read_settings
@@ -55,10 +54,7 @@ def prepared(folder: Path, customers: int) -> tuple[Settings, list[str]]:
     model = train(book.labelled(frame, world.now()), book.feature_names, seed=7)
     lineage = Lineage((issued["issue_date"].min(), issued["issue_date"].max()), lake.table_versions(), {}, {})
     register(model, frame, lineage, mlruns=folder / "mlruns")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    settings = read_settings({}, lake=folder / "lake", mlruns=folder / "mlruns", port=port, queue_limit=1000)
+    settings = read_settings({}, lake=folder / "lake", mlruns=folder / "mlruns", port=free_port(), queue_limit=1000)
     return settings, book.open_receivables(book.last_known(), "US01")["invoice_id"].unique().sort().to_list()
 
 

@@ -98,6 +98,9 @@ def test_mlflow_holds_params_metrics_report_signature_and_alias(tiny, tmp_path):
     assert [a.path for a in client.list_artifacts(made.run_id, "report")] == ["report/report.md"]
     version = client.get_model_version_by_alias("payment-date", "champion")
     assert (version.version, version.tags["digest"]) == (1, made.digest)
+    [logged] = client.search_logged_models([run.info.experiment_id])
+    assert (logged.status, logged.params) == ("READY", {"seed": "7"})
+    assert {metric.key: metric.value for metric in logged.metrics} == run.data.metrics
     inputs = mlflow.models.get_model_info("models:/payment-date@champion").signature.inputs.to_dict()
     assert {i["name"]: (i["type"], i["required"]) for i in inputs} == {
         "invoice_id": ("string", True),
@@ -131,8 +134,9 @@ def test_a_failed_registration_is_marked_so_and_changes_nothing(tiny, tmp_path):
     import mlflow
 
     client = mlflow.MlflowClient()
-    runs = client.search_runs([client.get_experiment_by_name("payment-date").experiment_id])
-    assert sorted(run.info.status for run in runs) == ["FAILED", "FINISHED"]
+    experiments = [client.get_experiment_by_name("payment-date").experiment_id]
+    assert sorted(run.info.status for run in client.search_runs(experiments)) == ["FAILED", "FINISHED"]
+    assert sorted(model.status for model in client.search_logged_models(experiments)) == ["FAILED", "READY"]
 
 
 class Unsaveable:
