@@ -207,6 +207,15 @@ def read_settings(environment: Mapping[str, str] = os.environ, **given: object) 
     return Settings(**{s.field: _value(s, environment, given.get(s.field)) for s in SETTINGS})
 
 
+def catalogue() -> str:
+    """The Markdown table between the catalogue markers of the README."""
+    head = ["| variable | meaning | allowed | default |", "|---|---|---|---|"]
+    rows = [
+        f"| `{s.variable}` | {s.doc} | {s.allowed} | {f'`{s.default}`' if s.default else 'none'} |" for s in SETTINGS
+    ]
+    return "\n".join([*head, *rows]) + "\n"
+
+
 def quieten() -> None:
     """Turns the libraries' telemetry off in this process; call it before importing any of them."""
     os.environ.update(QUIET)
