@@ -15,6 +15,9 @@ MOST_TERMS_DAYS = 3660
 PLACE = {"_row": pl.UInt32(), "_where": pl.String()}
 """Beside every row: the position of its record in what was read, and the place in words, unique within a feed."""
 
+RESERVED = (*PLACE, "_payload", "_digest", "_deleted")
+"""Names that a column of a source cannot have; see `connectors`."""
+
 COMPLAINT = {**PLACE, "field": pl.String(), "value": pl.String(), "allowed": pl.String()}
 
 
@@ -80,13 +83,14 @@ def _unreadable(found: Reading) -> _Complaint:
 
 
 def _absent(section: Section, readings: Mapping[str, Reading], live: pl.Expr) -> Iterator[_Complaint]:
-    """What other values hang on, so that its absence is told once and not as theirs."""
-    day = table(section.table).day_column
-    names = ["known_at", "currency"] + ([day] if section.known_at is None and day is not None else [])
-    for name in names:
-        if name in readings:
-            absent = pl.col(f"t.{name}").is_null() & live
-            yield _Complaint(name, absent, pl.lit(None), pl.lit(readings[name].allowed))
+    """What a row cannot do without, told once and not as the fault of all that hangs on it."""
+    canonical = table(section.table)
+    without = {canonical.id_column, "known_at", "currency"}
+    if section.known_at is None and canonical.day_column is not None:
+        without.add(canonical.day_column)
+    for name, found in readings.items():
+        if name != "entity_id" and (found.field.needed or name in without):
+            yield _Complaint(name, pl.col(f"t.{name}").is_null() & live, pl.lit(None), pl.lit(found.allowed))
 
 
 def _terms(readings: Mapping[str, Reading]) -> list[_Complaint]:

@@ -89,30 +89,36 @@ def with_broken(feed: Feed, broken: pl.DataFrame) -> Feed:
     return replace(feed, bad=bad, read=feed.read + broken.height)
 
 
-def issue_dates(feeds: Iterable[Feed], lake: Lake) -> pl.DataFrame:
-    """When each invoice was issued that these feeds' allocations settle, as far as the feeds or the lake know.
+def settled_invoices(feeds: Iterable[Feed], lake: Lake) -> pl.DataFrame:
+    """The invoices that these feeds' allocations settle, as far as the feeds or the lake know them.
 
-    entity_id, invoice_id, issue_date: one row per invoice; what the feeds say goes before what the lake holds.
+    entity_id, invoice_id, issue_date, currency: one row per invoice; what the feeds say goes before what is held.
     """
-    columns = ("entity_id", "invoice_id", "issue_date")
+    key, columns = ("entity_id", "invoice_id"), ("entity_id", "invoice_id", "issue_date", "currency")
     given = list(feeds)
-    schema = {name: INVOICE.schema[name] for name in columns}
-    wanted = [f.rows.select(columns[:2]) for f in given if f.table.name == "allocation"]
-    settled = pl.concat([pl.DataFrame(schema=schema).select(columns[:2]), *wanted]).unique()
-    held = lake.versions(INVOICE).select(columns).join(settled.lazy(), on=columns[:2], how="semi").collect()
-    said = [f.rows.select(columns) for f in given if f.table.name == "invoice"]
-    known: pl.DataFrame = pl.concat([held, *said])
-    return known.unique(columns[:2], keep="last", maintain_order=True)
+    nothing = pl.DataFrame(schema={name: INVOICE.schema[name] for name in columns})
+    settled = [f.rows.select(key) for f in given if f.table.name == "allocation"]
+    wanted = pl.concat([nothing.select(key), *settled]).unique()
+    held = lake.versions(INVOICE).select(columns).join(wanted.lazy(), on=key, how="semi", maintain_order="left")
+    said = [f.rows.select(columns).join(wanted, on=key, how="semi") for f in given if f.table.name == "invoice"]
+    known: pl.DataFrame = pl.concat([nothing, held.collect(), *said])
+    return known.unique(key, keep="last", maintain_order=True)
 
 
-def settled_before_issue(feed: Feed, issues: pl.DataFrame) -> pl.DataFrame:
-    """Complaints about allocations dated before the issue of their invoice, where `issues` knows it."""
-    dated = feed.rows.join(issues, on=["entity_id", "invoice_id"], how="inner", maintain_order="left")
-    early = dated.filter(pl.col("date") < pl.col("issue_date"))
-    allowed = pl.format("on or after {}, when invoice {} was issued", "issue_date", "invoice_id")
-    return early.select(
-        *PLACE, pl.lit("date").alias("field"), pl.col("date").cast(pl.String).alias("value"), allowed.alias("allowed")
-    )
+def against_invoices(feed: Feed, invoices: pl.DataFrame) -> pl.DataFrame:
+    """Complaints about allocations that contradict the invoice they settle, where `invoices` knows it."""
+    facts = invoices.rename({"currency": "_currency"})
+    both = feed.rows.join(facts, on=["entity_id", "invoice_id"], how="inner", maintain_order="left")
+    issued = pl.format("on or after {}, the issue date of invoice {}", "issue_date", "invoice_id")
+    billed = pl.format("{}, the currency of invoice {}", "_currency", "invoice_id")
+    early = both.filter(pl.col("date") < pl.col("issue_date"))
+    mixed = both.filter(pl.col("currency") != pl.col("_currency"))
+    return pl.concat([_complained(early, "date", issued), _complained(mixed, "currency", billed)])
+
+
+def _complained(rows: pl.DataFrame, field: str, allowed: pl.Expr) -> pl.DataFrame:
+    value = pl.col(field).cast(pl.String)
+    return rows.select(*PLACE, pl.lit(field).alias("field"), value.alias("value"), allowed.alias("allowed"))
 
 
 def whole_records(feeds: list[Feed]) -> list[Feed]:

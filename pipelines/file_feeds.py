@@ -15,9 +15,9 @@ from pipelines.connectors.files import SourceFile, matching, read_file, require_
 from pipelines.dating import Dating, dating_of
 from pipelines.feeds import (
     Feed,
+    against_invoices,
     checked,
-    issue_dates,
-    settled_before_issue,
+    settled_invoices,
     whole_records,
     with_broken,
     without,
@@ -82,8 +82,8 @@ def unused_columns(folder: Folder, mapping: Mapping) -> tuple[tuple[str, tuple[s
 def file_feeds(folder: Folder, mapping: Mapping, setting: Setting, lake: Lake) -> list[FileFeed]:
     """What the files say, with every row that cannot stand set aside, in the order in which it should land."""
     by_file = [_feeds(file, spec, mapping, setting) for file, spec in folder.files]
-    issues = issue_dates([f.feed for feeds in by_file for f in feeds], lake)
-    feeds = [f for feeds in by_file for f in _standing(feeds, issues)]
+    invoices = settled_invoices([f.feed for feeds in by_file for f in feeds], lake)
+    feeds = [f for feeds in by_file for f in _standing(feeds, invoices)]
     return sorted(feeds, key=lambda f: TABLES.index(f.feed.table))
 
 
@@ -117,10 +117,10 @@ def _feeds(file: SourceFile, spec: FileSpec, mapping: Mapping, setting: Setting)
     return feeds
 
 
-def _standing(feeds: list[FileFeed], issues: pl.DataFrame) -> list[FileFeed]:
+def _standing(feeds: list[FileFeed], invoices: pl.DataFrame) -> list[FileFeed]:
     """The feeds of one file without what contradicts an invoice, and without the rest of such records."""
     plain = [
-        without(f.feed, settled_before_issue(f.feed, issues)) if f.feed.table.name == "allocation" else f.feed
+        without(f.feed, against_invoices(f.feed, invoices)) if f.feed.table.name == "allocation" else f.feed
         for f in feeds
     ]
     return [replace(f, feed=whole) for f, whole in zip(feeds, whole_records(plain), strict=True)]

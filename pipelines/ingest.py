@@ -4,7 +4,7 @@ An ingest may be killed at any moment: rows are appended before they are account
 was under way is read again, and the lake drops what it has already.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from features.errors import BadSetting
@@ -31,7 +31,7 @@ def ingest_files(
     """
     if not mapping.files:
         raise BadSetting(f"mapping {mapping.source!r} has no files, it is for an API; allowed: a mapping with `files`")
-    shown = progress or Quiet()
+    shown, now = progress or Quiet(), _to_the_millisecond(now)
     setting = Setting(mapping.source, mapping.entities, now)
     with running(mapping.source, lake, store, now=now, progress=shown) as run:
         read = read_folder(folder, mapping, shown)
@@ -51,8 +51,14 @@ def ingest_rest(
     """
     if mapping.rest is None:
         raise BadSetting(f"mapping {mapping.source!r} has no `rest`, it is for files; allowed: a mapping with `rest`")
+    now = _to_the_millisecond(now)
     with running(mapping.source, lake, store, now=now, progress=progress or Quiet()) as run:
         for table in TABLES:
             if table.name in mapping.rest.tables:
                 land_table(client, mapping.rest, table, run)
         return run.report()
+
+
+def _to_the_millisecond(now: datetime) -> datetime:
+    """Rounded up, as every instant of the lake."""
+    return now + timedelta(microseconds=-now.microsecond % 1000)

@@ -29,7 +29,7 @@ class From(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     column: str | None = None  # a column of the source
     constant: str | None = None  # the same text for every row
     template: str | None = None  # text with {column} in it
-    fallback: str | None = None  # another column, used where `column` is empty
+    fallback: str | None = None  # another column, used where `column` (or one of the template's) is empty
     default: str | None = None  # text used where all of that is empty
     parser: ParserName | None = None  # the parser that fits the field, where not given
     formats: str | tuple[str, ...] = ()  # date, instant: strptime formats, tried in order

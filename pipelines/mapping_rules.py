@@ -130,7 +130,8 @@ class _Rules:
         given = [k for k in ("column", "constant", "template") if getattr(source, k) is not None]
         allowed = "exactly one of column, constant, template"
         self._need(len(given) == 1, key, f"has {' and '.join(given) or 'none of them'}", allowed)
-        self._need(source.fallback is None or given == ["column"], f"{key}.fallback", "given", "only beside column")
+        constant = source.fallback is not None and source.constant is not None
+        self._need(not constant, f"{key}.fallback", "given", "only beside column or template")
         self._expression(source.extract, f"{key}.extract", groups=1)
         if source.template is not None:
             self._template(source.template, f"{key}.template")

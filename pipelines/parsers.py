@@ -21,6 +21,7 @@ from features.tables import INSTANT, Kind
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 ISO_DAY = "%Y-%m-%d"
 CODES = pl.Enum(sorted(exponents()))
+DOUBLE_DIGITS = 16  # and the point: more are never exact
 MOST_DECIMALS = max(exponents().values())
 
 _FLAGS = {"true": True, "yes": True, "y": True, "1": True, "false": False, "no": False, "n": False, "0": False}
@@ -168,16 +169,24 @@ def _example(options: Options, digits: str) -> str:
 
 
 def _amount(options: Options) -> Parser:
-    """Exact: integer and decimals are put together as text, so no float ever touches money."""
+    """Exact: integer and decimals are put together as text, so no float touches money.
+
+    One exception: 583.8000000000001, with more digits than a double can hold, was a double before it was text; then
+    the noise at its end is dropped.
+    """
 
     def read(text: pl.Expr, exponent: pl.Expr) -> pl.Expr:
         negative, plain = _signed_plain(text, options)
         whole = plain.str.extract(r"^([0-9]*)")
         decimals = plain.str.extract(r"\.([0-9]*)$").fill_null("")
         kept = decimals.str.pad_end(MOST_DECIMALS, "0").str.slice(0, exponent)
-        minor = (whole + kept).cast(pl.Int64, strict=False)
         exact = decimals.str.slice(exponent).str.strip_chars("0") == ""
-        return pl.when(exact).then(pl.when(negative).then(-minor).otherwise(minor))
+        scaled = plain.cast(pl.Float64, strict=False) * pl.lit(10.0).pow(exponent)
+        small_noise = (scaled - scaled.round()).abs() <= scaled * 1e-14
+        noisy = (plain.str.len_chars() > DOUBLE_DIGITS) & (scaled < 1e12) & small_noise
+        minor = (whole + kept).cast(pl.Int64, strict=False)
+        size = pl.when(exact).then(minor).when(noisy).then(scaled.round().cast(pl.Int64, strict=False))
+        return pl.when(negative).then(-size).otherwise(size)
 
     shape = _example(options, "50")
     return Parser(read, f"an amount such as {shape}, with no more decimals than its currency has")

@@ -45,7 +45,8 @@ def reading(field: Field, source: str | From, style: Style) -> Reading:
     parser = _parser(start, field.kind, style)
     if start.template is not None:
         text = _with_default(_filled_in(start, parser, style), start)
-        return Reading(field, text, PARSERS["text"].make(Options()), f", made of {start.template!r}")
+        made = Parser(lambda text, _: text, parser.allowed)
+        return Reading(field, text, made, f", made of {start.template!r}")
     if start.constant is not None:
         return Reading(field, pl.lit(start.constant), parser, ", as the mapping's constant")
     columns = [c for c in (start.column, start.fallback) if c is not None]
@@ -114,7 +115,10 @@ def _filled_in(source: From, parser: Parser, style: Style) -> pl.Expr:
         parts.append(pl.lit(literal))
         if name is not None:
             parts.append(parser.read(_edited(_cell(name, style), source), pl.lit(0)))
-    return pl.concat_str(parts)
+    filled = pl.concat_str(parts)
+    if source.fallback is None:
+        return filled
+    return filled.fill_null(parser.read(_edited(_cell(source.fallback, style), source), pl.lit(0)))
 
 
 def _holds(when: When, style: Style) -> pl.Expr:

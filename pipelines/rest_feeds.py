@@ -13,7 +13,7 @@ from features.tables import ALLOCATION, ENTITY, Table
 from pipelines.connectors.records import Json, records_frame
 from pipelines.connectors.rest import RestClient
 from pipelines.dating import Dating
-from pipelines.feeds import Feed, checked, issue_dates, settled_before_issue, without
+from pipelines.feeds import Feed, against_invoices, checked, settled_invoices, without
 from pipelines.fields import fields_of
 from pipelines.mapping_keys import Books, From, KnownAt, Rest, Section, TableName
 from pipelines.readings import Style, columns_used
@@ -60,7 +60,7 @@ def _feed(name: str, table: Table, rest: Rest, frame: pl.DataFrame, run: Run) ->
     feed = replace(feed, superseded=shaped.rows.height - latest.height)
     if table is not ALLOCATION:
         return feed
-    return without(feed, settled_before_issue(feed, issue_dates([feed], run.lake)))
+    return without(feed, against_invoices(feed, settled_invoices([feed], run.lake)))
 
 
 def _latest_in_its_millisecond(rows: pl.DataFrame, frame: pl.DataFrame, table: Table) -> pl.DataFrame:

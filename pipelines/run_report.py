@@ -72,12 +72,12 @@ def render(report: RunReport) -> Group:
 
 
 def _table(report: RunReport) -> Table:
-    table = Table(title=f"{report.source}: read = landed + duplicates + quarantined", width=WIDTH)
+    table = Table(title=Text(f"{report.source}: read = landed + duplicates + quarantined"), width=WIDTH)
     table.add_column("feed", ratio=1, overflow="fold")
     for name in Counts.__slots__:
         table.add_column(name, justify="right")
     for feed in report.feeds:
-        table.add_row(feed.feed, *_figures(feed.counts))
+        table.add_row(Text(feed.feed), *_figures(feed.counts))
     table.add_section()
     table.add_row("all", *_figures(report.counts), style="bold")
     return table

@@ -45,7 +45,7 @@ def score(
 
 
 def write(told: Sequence[Prediction], path: Path) -> None:
-    """Write predictions to a file of one of `FORMATS`; `BadSetting` for another ending, `BadInput` for no such folder."""
+    """Write predictions to a file; `BadSetting` unless it ends as one of `FORMATS`, `BadInput` without its folder."""
     if path.suffix not in FORMATS:
         raise BadSetting(f"--out {path} ends in {path.suffix!r}; allowed: {', '.join(FORMATS)}")
     if not path.parent.is_dir():

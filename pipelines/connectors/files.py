@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.errors import BadInput, NotFound
-from pipelines.complaints import COMPLAINT, PLACE
+from pipelines.complaints import COMPLAINT, PLACE, RESERVED
 from pipelines.connectors.csv_text import read_csv
 from pipelines.mapping_keys import FileSpec, each
 from pipelines.mapping_rules import SUFFIXES
@@ -174,9 +174,9 @@ def _names(header: list[str]) -> list[str]:
     >>> _names(["id", " day ", "", "day"])
     ['id', 'day', 'column 3', 'day.1']
     """
-    names: list[str] = []
+    names = list(RESERVED)
     for position, cell in enumerate(header, start=1):
         base = cell.strip() or f"column {position}"
-        options = (base if copy == 0 else f"{base}.{copy}" for copy in range(len(header)))
+        options = (base if copy == 0 else f"{base}.{copy}" for copy in range(len(header) + 1))
         names.append(next(name for name in options if name not in names))
-    return names
+    return names[len(RESERVED) :]

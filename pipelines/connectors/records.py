@@ -10,6 +10,7 @@ import polars as pl
 
 from features.contracts import digest
 from features.errors import SourceBroken
+from pipelines.complaints import RESERVED
 
 Json = dict[str, Any]
 
@@ -39,7 +40,7 @@ def records_frame(path: str, records: list[Json]) -> Records:
     envelopes = [_envelope(path, record) for record in records]
     stamps = [e.changed_at.astimezone(UTC).isoformat(timespec="microseconds") for e in envelopes]
     flat = [dict(_flat(record)) for record in records]
-    columns = dict.fromkeys(name for record in flat for name in record)
+    columns = dict.fromkeys(name for record in flat for name in record if name not in RESERVED)
     payload = pl.Series([msgspec.json.encode(r, order="sorted").decode() for r in records], dtype=pl.String)
     texts: dict[str, Any] = {name: [record.get(name) for record in flat] for name in columns}
     texts |= {
