@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.timeline import Clock, Numbers, Timeline
+from features.timeline import Clock, Numbers, Timeline, starts_of_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def _ranges(starts: Numbers, counts: Numbers) -> tuple[Numbers, Numbers]:
 
 def _newest_carried(epoch: Numbers, carried: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
     """Which rows, in order of epoch, remain when each epoch keeps the newest `reach` of those that it carries over."""
-    starts = np.flatnonzero(np.diff(epoch, prepend=-1))
+    starts = starts_of_runs(epoch)
     lengths = np.diff(np.append(starts, len(epoch)))
     place = np.arange(len(epoch)) - np.repeat(starts, lengths)
     surplus = np.add.reduceat(carried, starts, dtype=np.int64) - reach if len(starts) else lengths

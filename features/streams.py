@@ -16,7 +16,7 @@ from features.aggregates import Additive, Ordered, Term
 from features.declarations import Feature
 from features.epochs import Epochs
 from features.errors import BadInput
-from features.timeline import MS_PER_DAY, Clock, Numbers, Timeline
+from features.timeline import MS_PER_DAY, Clock, Numbers, Timeline, starts_of_runs
 
 # Totals up to here leave room for what the formulas do with them in whole numbers.
 LARGEST_TOTAL = 2.0**61
@@ -79,13 +79,12 @@ class _Changes:
     def of(codes: Numbers, leaving: Numbers, clock: Clock) -> "_Changes":
         order = np.argsort(codes)
         codes = codes[order]
-        runs: Numbers | None = np.flatnonzero(np.diff(codes, prepend=-1))
+        runs: Numbers | None = starts_of_runs(codes)
         if runs is not None and 2 * len(runs) < len(codes):
             codes = codes[runs]
         else:
             runs = None  # the last entry of a run holds its total: adding runs up first would only cost time
-        keys = np.flatnonzero(np.diff(codes >> clock.bits, prepend=-1))
-        return _Changes(np.append(codes, PAST_ALL_KEYS), order, leaving, runs, keys)
+        return _Changes(np.append(codes, PAST_ALL_KEYS), order, leaving, runs, starts_of_runs(codes >> clock.bits))
 
     def totals(self, values: Numbers) -> Numbers:
         """Running totals within each key. Whole numbers, so that taking one out again leaves no trace."""
@@ -112,7 +111,7 @@ def _totals(timeline: Timeline, terms: Sequence[Term], changes: _Changes) -> pl.
 def _whole(timeline: Timeline, term: Term) -> Numbers:
     """What each event adds to the term's total; `BadInput` where a total could outgrow Int64 and wrap around."""
     values = timeline.values.select(term.of_rows()).to_series()
-    if term.power and len(values):
+    if term.power and len(values) and timeline.values.schema[term.column] != pl.Boolean():
         _check_size(timeline, term)
     return values.to_numpy()
 

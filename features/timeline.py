@@ -81,6 +81,13 @@ class Timeline:
         return Timeline(self.keys[at], self.since[at], self.until[at], self.values.filter(picked))
 
 
+def starts_of_runs(values: Numbers) -> Numbers:
+    """Where in `values` another value begins than the one before; 0 first, where there are any."""
+    if len(values) == 0:
+        return np.zeros(0, dtype=np.int64)
+    return np.append(0, np.flatnonzero(values[1:] != values[:-1]) + 1)
+
+
 def _by_code_then_id(codes: Numbers, ids: pl.Series) -> Numbers:
     """Row numbers in order of code, then id. Only where codes tie are the ids, which are long to compare, looked at."""
     order = np.argsort(codes)

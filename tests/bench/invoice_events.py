@@ -78,21 +78,25 @@ def _settled(ledger: pl.DataFrame) -> pl.DataFrame:
     both = pl.concat([right, wrong])
     late = pl.col("paid") - pl.col("due")
     weekday = (pl.col("paid") + 3) % 7
-    return _frame(both, known_from=pl.col("_since"), known_to=pl.col("_until")).with_columns(
-        _log_amount(),
-        days_late=late,
-        business_days_late=late * 5 // 7,
-        days_to_settle=pl.col("paid") - pl.col("issue"),
-        is_late=late > 0,
-        is_late_8=late > 7,
-        is_late_31=late > 30,
-        on_time=late == 0,
-        paid_day=pl.col("paid"),
-        paid_month_end=pl.col("paid") % 30 > 26,
-        paid_mid_month=(pl.col("paid") % 30).is_between(13, 17),
-        late_cents_days=late.clip(lower_bound=0) * pl.col("amount_cents"),
-        **{f"paid_{name}": weekday == number for number, name in enumerate(WEEKDAYS)},
-    ).with_columns(late_x_log_amount=pl.col("days_late") * pl.col("log_amount"))
+    return (
+        _frame(both, known_from=pl.col("_since"), known_to=pl.col("_until"))
+        .with_columns(
+            _log_amount(),
+            days_late=late,
+            business_days_late=late * 5 // 7,
+            days_to_settle=pl.col("paid") - pl.col("issue"),
+            is_late=late > 0,
+            is_late_8=late > 7,
+            is_late_31=late > 30,
+            on_time=late == 0,
+            paid_day=pl.col("paid"),
+            paid_month_end=pl.col("paid") % 30 > 26,
+            paid_mid_month=(pl.col("paid") % 30).is_between(13, 17),
+            late_cents_days=late.clip(lower_bound=0) * pl.col("amount_cents"),
+            **{f"paid_{name}": weekday == number for number, name in enumerate(WEEKDAYS)},
+        )
+        .with_columns(late_x_log_amount=pl.col("days_late") * pl.col("log_amount"))
+    )
 
 
 def _open(ledger: pl.DataFrame, *, known_from: pl.Expr, known_to: pl.Expr) -> pl.DataFrame:
