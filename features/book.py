@@ -6,20 +6,22 @@ frame = book.features(subjects)
 """
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 
 import polars as pl
 
 from features import labels
-from features.calendars import day_start, with_day_of, with_day_start
+from features.calendars import day_of, day_start, instant, with_day_of, with_day_start
 from features.catalogue import catalogue
-from features.declarations import Declaration
+from features.declarations import Declaration, Feature
 from features.engine import Prepared, prepare
 from features.errors import NotFound
-from features.events import attribute_names, entity_zones, event_frames, subject_columns
+from features.events import ATTRIBUTE, attribute_names, event_frames, subject_columns
 from features.facts import Facts, standing
 from features.ledger import RECEIVABLE, receivable_states, receivable_versions
+from features.masters import Masters
+from features.tables import INSTANT
 
 SUBJECT = (
     "entity_id",
@@ -44,9 +46,14 @@ class Book:
         self.declared = tuple(features) if features is not None else catalogue(attribute_names(facts))
 
     @cached_property
+    def masters(self) -> Masters:
+        """Entities, customers and rates."""
+        return Masters.of(self.facts)
+
+    @property
     def zones(self) -> pl.DataFrame:
         """entity_id, time_zone, entity_currency."""
-        return entity_zones(self.facts)
+        return self.masters.zones
 
     @cached_property
     def states(self) -> pl.DataFrame:
@@ -56,7 +63,9 @@ class Book:
     @cached_property
     def prepared(self) -> Prepared:
         """The engine's sorted streams."""
-        return prepare(self.declared, event_frames(self.facts, self.states))
+        told = {d.event for d in self.declared if isinstance(d, Feature) and d.event.startswith(ATTRIBUTE)}
+        attributes = sorted(name.removeprefix(ATTRIBUTE) for name in told)
+        return prepare(self.declared, event_frames(self.facts, self.states, self.masters, attributes))
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -113,7 +122,7 @@ class Book:
         if entity_id is not None:
             self.time_zone(entity_id)
             rows = rows.filter(pl.col("entity_id") == entity_id)
-        moment = rows.with_columns(cutoff=pl.lit(as_of.astimezone(UTC)).dt.cast_time_unit("ms"))
+        moment = rows.with_columns(cutoff=pl.lit(instant(as_of), INSTANT))
         return _ordered(with_day_of(moment, "cutoff", self.zones, "cutoff_day"))
 
     def subject(self, entity_id: str, invoice_id: str, as_of: datetime) -> pl.DataFrame:
@@ -128,8 +137,7 @@ class Book:
                 (pl.col("entity_id") == entity_id) & (pl.col("invoice_id") == invoice_id)
             )
             why = "is not open" if len(seen) else "is not known"
-            day = with_day_of(pl.DataFrame({"entity_id": [entity_id], "t": [as_of]}), "t", self.zones, "d")["d"][0]
-            raise NotFound(f"invoice {invoice_id!r} of {entity_id!r} {why} as of {day} ({zone})")
+            raise NotFound(f"invoice {invoice_id!r} of {entity_id!r} {why} as of {day_of(as_of, zone)} ({zone})")
         return found
 
     def features(self, subjects: pl.DataFrame) -> pl.DataFrame:
@@ -138,7 +146,9 @@ class Book:
         Their columns, the customer's `segment` and `country` as known at the cutoff, and a Float64 column for every
         declared feature, null where there is nothing to tell.
         """
-        numbered = subject_columns(subjects.with_row_index("_row"), self.facts).sort("_row")
+        for entity_id in subjects["entity_id"].unique():
+            self.time_zone(entity_id)
+        numbered = subject_columns(subjects.with_row_index("_row"), self.masters).sort("_row")
         return self.prepared.lookup(numbered).select(*subjects.columns, "segment", "country", *self.feature_names)
 
     def labelled(self, frame: pl.DataFrame, observed_before: datetime | None = None) -> pl.DataFrame:

@@ -4,36 +4,42 @@ An event is visible between `known_from` and `known_to`. Its values are exact in
 entity's currency, thousandths of a log), so that sums over it come out the same in any order and on any subset.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import polars as pl
 
 from features.calendars import business_calendar, with_day_start
-from features.errors import BadInput
-from features.facts import Facts
+from features.facts import Facts, with_version
 from features.ledger import receivable_versions
-from features.money import exponents
+from features.masters import Masters
 
+ATTRIBUTE = "attribute_"
 OVERDUE_DAYS = (0, 30, 60, 90)
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HEAD = ("entity_id", "customer_id", "segment", "event_id", "known_from", "known_to")
 
 
-def event_frames(facts: Facts, states: pl.DataFrame) -> dict[str, pl.DataFrame]:
+def event_frames(
+    facts: Facts, states: pl.DataFrame, masters: Masters, attributes: Iterable[str] = ()
+) -> dict[str, pl.DataFrame]:
     """Event name -> frame: HEAD columns and the values named in each function below.
 
-    states  `features.ledger.receivable_states(facts)`
+    states      `features.ledger.receivable_states(facts)`
+    masters     `Masters.of(facts)`
+    attributes  names of the dated customer attributes to tell of; one that nobody has set has no events
     """
-    states = _with_base_amount(with_customer(states, facts), facts)
-    owed = _with_base_amount(with_customer(receivable_versions(facts), facts), facts)
+    states = masters.valued(states)
+    owed = masters.valued(receivable_versions(facts))
     open_states = states.filter(pl.col("open_minor") > 0)
     return {
         "invoiced": _invoiced(owed),
         "settled": _settled(states),
         "open": _open(open_states),
-        **{f"overdue_{days}": _overdue(open_states, facts, days) for days in OVERDUE_DAYS},
-        "paid": _paid(facts),
-        "credited": _credited(facts),
-        **_attributes(facts),
+        **{f"overdue_{days}": _overdue(open_states, masters.zones, days) for days in OVERDUE_DAYS},
+        "paid": _paid(facts, masters),
+        "credited": _credited(facts, masters),
+        **_attributes(facts, masters, attributes),
     }
 
 
@@ -42,66 +48,20 @@ def attribute_names(facts: Facts) -> tuple[str, ...]:
     return tuple(facts.tables["customer_attribute"]["name"].unique().sort())
 
 
-def entity_zones(facts: Facts) -> pl.DataFrame:
-    """entity_id, time_zone, entity_currency of every entity; `BadInput` where a fact's entity is not declared."""
-    entities = facts.latest("entity").select("entity_id", "time_zone", pl.col("currency").alias("entity_currency"))
-    used = pl.concat([rows.select("entity_id") for rows in facts.tables.values()]).unique()
-    unknown = used.join(entities, on="entity_id", how="anti")["entity_id"].sort().to_list()
-    if unknown:
-        raise BadInput(f"no entity record for {unknown[0]!r}; every row's entity_id must be in the entity table")
-    return entities
-
-
-def with_customer(rows: pl.DataFrame, facts: Facts, *, at: str = "known_from") -> pl.DataFrame:
-    """`rows` with the customer's `segment` and `country` as known at the instant in column `at`; null where unknown."""
-    people = facts.spans("customer").select("entity_id", "customer_id", "segment", "country", since="known_from")
-    return _as_known(rows, people, by=["entity_id", "customer_id"], at=at)
-
-
-def _as_known(rows: pl.DataFrame, versions: pl.DataFrame, *, by: list[str], at: str = "known_from") -> pl.DataFrame:
-    """`rows` with the columns of the version that was known (column `since`) by the instant in column `at`."""
-    return (
-        rows.sort(at)
-        .join_asof(versions.sort("since"), left_on=at, right_on="since", by=by, check_sortedness=False)
-        .drop("since")
-    )
-
-
-def subject_columns(subjects: pl.DataFrame, facts: Facts) -> pl.DataFrame:
-    """`subjects` with what the features compare history against, all as known at each `cutoff`.
+def subject_columns(subjects: pl.DataFrame, masters: Masters) -> pl.DataFrame:
+    """`subjects`, in any order, with what the features compare history against, all as known before each `cutoff`.
 
     segment, country   of the customer
     amount_cents, log_amount   like the events'; null where no rate was known
     terms_days, age_days, past_due_days   issue to due, issue to cutoff, due to cutoff
     """
-    known = _with_base_amount(with_customer(subjects, facts, at="cutoff"), facts, at="cutoff")
+    known = masters.valued(subjects, at="cutoff", strictly=True)
     return known.with_columns(
         amount_cents=cents("amount_minor"),
         log_amount=log_amount("amount_minor"),
         terms_days=epoch_day("due_date") - epoch_day("issue_date"),
         age_days=epoch_day("cutoff_day") - epoch_day("issue_date"),
         past_due_days=epoch_day("cutoff_day") - epoch_day("due_date"),
-    )
-
-
-def _with_base_amount(rows: pl.DataFrame, facts: Facts, *, at: str = "known_from") -> pl.DataFrame:
-    """`rows` with `rate`, from minor units to hundredths of the entity's currency, by the last rate known by then.
-
-    Null where no rate was known: such amounts are left out of sums rather than mixed in.
-    """
-    there = facts.spans("fx_rate").select(
-        "entity_id", "currency", "to_currency", pl.col("rate").cast(pl.Float64), since="known_from"
-    )
-    back = there.select(
-        "entity_id", currency="to_currency", to_currency="currency", rate=1 / pl.col("rate"), since="since"
-    )
-    at_home = rows.join(entity_zones(facts).select("entity_id", to_currency="entity_currency"), on="entity_id")
-    digits = pl.col("currency").replace_strict(exponents(), return_dtype=pl.Int64, default=2)
-    rate = pl.when(pl.col("currency") == pl.col("to_currency")).then(1.0).otherwise(pl.col("rate"))
-    return (
-        _as_known(at_home, pl.concat([there, back]), by=["entity_id", "currency", "to_currency"], at=at)
-        .with_columns(rate=rate * pl.lit(10.0).pow(2 - digits))
-        .drop("to_currency")
     )
 
 
@@ -172,11 +132,11 @@ def business_days_late(rows: pl.DataFrame) -> pl.Series:
     rows  due_date, paid_date, country (null: weekends only)
     """
     late = np.zeros(len(rows), dtype=np.int64)
-    countries = rows["country"].to_numpy()
+    countries = rows["country"]
     due, paid = (rows[c].to_numpy().astype("datetime64[D]") for c in ("due_date", "paid_date"))
     years = _years(due, paid)
-    for country in rows["country"].unique():
-        at = np.array([c == country for c in countries]) if country else np.array([c is None for c in countries])
+    for country in countries.unique():
+        at = countries.eq_missing(pl.Series([country], dtype=pl.String)).to_numpy()
         calendar = business_calendar(country, *years)
         first, last = (np.busday_offset(d[at], 0, roll="forward", busdaycal=calendar) for d in (due, paid))
         late[at] = np.busday_count(first, last, busdaycal=calendar)
@@ -203,7 +163,7 @@ def _open(open_states: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _overdue(open_states: pl.DataFrame, facts: Facts, days: int) -> pl.DataFrame:
+def _overdue(open_states: pl.DataFrame, zones: pl.DataFrame, days: int) -> pl.DataFrame:
     """A receivable is open and more than `days` days past due.
 
     It becomes so at the start of the day after, and is so for a cutoff at that very instant: hence the millisecond.
@@ -211,17 +171,17 @@ def _overdue(open_states: pl.DataFrame, facts: Facts, days: int) -> pl.DataFrame
     since = with_day_start(
         open_states.with_columns(_overdue_day=pl.col("due_date") + pl.duration(days=days + 1)),
         "_overdue_day",
-        entity_zones(facts),
+        zones,
         "_since",
     ).with_columns(pl.col("_since") - pl.duration(milliseconds=1))
     begun = since.with_columns(known_from=pl.max_horizontal("known_from", "_since"))
     return _open(begun.filter(pl.col("known_to").is_null() | (pl.col("known_from") < pl.col("known_to"))))
 
 
-def _paid(facts: Facts) -> pl.DataFrame:
-    """Money came in from a known payer."""
-    rows = with_customer(facts.spans("payment").drop_nulls("customer_id"), facts)
-    return _with_base_amount(rows, facts).select(
+def _paid(facts: Facts, masters: Masters) -> pl.DataFrame:
+    """Money came in from a known payer; what went back to it is no event."""
+    received = facts.spans("payment").drop_nulls("customer_id").filter(pl.col("amount_minor") > 0)
+    return masters.valued(received).select(
         *HEAD[:3],
         pl.col("payment_id").alias("event_id"),
         *HEAD[4:],
@@ -230,12 +190,12 @@ def _paid(facts: Facts) -> pl.DataFrame:
     )
 
 
-def _credited(facts: Facts) -> pl.DataFrame:
+def _credited(facts: Facts, masters: Masters) -> pl.DataFrame:
     """Part of a receivable was credited or written off instead of paid."""
-    owners = facts.spans("invoice").select("entity_id", "invoice_id", "customer_id", since="known_from")
+    owners = facts.spans("invoice").select("entity_id", "invoice_id", "customer_id", "known_from", "known_to")
     credits = facts.spans("allocation").filter(pl.col("kind") != "payment")
-    rows = _as_known(credits, owners, by=["entity_id", "invoice_id"]).drop_nulls("customer_id")
-    return _with_base_amount(with_customer(rows, facts), facts).select(
+    rows = with_version(credits, owners, by=("entity_id", "invoice_id"), at="known_from").drop_nulls("customer_id")
+    return masters.valued(rows).select(
         *HEAD[:3],
         pl.col("allocation_id").alias("event_id"),
         *HEAD[4:],
@@ -244,16 +204,16 @@ def _credited(facts: Facts) -> pl.DataFrame:
     )
 
 
-def _attributes(facts: Facts) -> dict[str, pl.DataFrame]:
+def _attributes(facts: Facts, masters: Masters, names: Iterable[str]) -> dict[str, pl.DataFrame]:
     """One event type per attribute name: its value and the day it holds from."""
-    rows = with_customer(facts.spans("customer_attribute"), facts)
+    rows = masters.looked_up(facts.spans("customer_attribute"))
     return {
-        f"attribute_{name}": rows.filter(pl.col("name") == name).select(
+        f"{ATTRIBUTE}{name}": rows.filter(pl.col("name") == name).select(
             *HEAD[:3],
             pl.col("attribute_id").alias("event_id"),
             *HEAD[4:],
             pl.col("value"),
             attribute_day=epoch_day("day"),
         )
-        for name in attribute_names(facts)
+        for name in names
     }

@@ -1,12 +1,13 @@
 """All that is known: every version of every fact, and for how long each version was the word."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 import polars as pl
 
+from features.calendars import instant
 from features.tables import TABLES, Table, table
 
 
@@ -20,7 +21,10 @@ class Versions(Protocol):
 
 @dataclass(frozen=True)
 class Facts:
-    """Every version of every canonical table, in memory; a table without rows is there and empty."""
+    """Every version of every canonical table, in memory; a table without rows is there and empty.
+
+    The order of rows says one thing only: which of two versions of a fact learnt in the same instant came last.
+    """
 
     tables: Mapping[str, pl.DataFrame]
 
@@ -36,7 +40,8 @@ class Facts:
 
     def before(self, as_of: datetime) -> "Facts":
         """Only what was known before `as_of`; entities stay whole, since they are the frame and not the picture."""
-        known = {name: rows.filter(pl.col("known_at") < as_of) for name, rows in self.tables.items()}
+        limit = instant(as_of)
+        known = {name: rows.filter(pl.col("known_at") < limit) for name, rows in self.tables.items()}
         return Facts({**known, "entity": self.tables["entity"]})
 
     def spans(self, name: str) -> pl.DataFrame:
@@ -51,7 +56,7 @@ class Facts:
         ]
         return (
             self.tables[name]
-            .sort(*declared.key, "known_at", "digest")
+            .sort(*declared.key, "known_at", maintain_order=True)
             .with_columns(
                 known_from=pl.col("known_at"),
                 known_to=pl.col("known_at").shift(-1).over(declared.key),
@@ -67,5 +72,24 @@ class Facts:
 
 def standing(spans: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     """The rows of `spans` that were the word at `as_of`: learnt before it, not replaced before it."""
-    ended_later = pl.col("known_to").is_null() | (pl.col("known_to") >= as_of)
-    return spans.filter((pl.col("known_from") < as_of) & ended_later)
+    limit = instant(as_of)
+    ended_later = pl.col("known_to").is_null() | (pl.col("known_to") >= limit)
+    return spans.filter((pl.col("known_from") < limit) & ended_later)
+
+
+def with_version(
+    rows: pl.DataFrame, versions: pl.DataFrame, *, by: Sequence[str], at: str, strictly: bool = False
+) -> pl.DataFrame:
+    """`rows`, in any order, with the columns of the version that stood at the instant in column `at`; else null.
+
+    versions  `by` columns, `known_from`, `known_to` and the columns to add
+    strictly  true: learnt before that instant, as a cutoff sees it; false: in that very instant counts too, as for what
+              is learnt together
+    """
+    added = [c for c in versions.columns if c not in (*by, "known_from", "known_to")]
+    told = versions.rename({"known_from": "_from", "known_to": "_to"}).sort("_from", maintain_order=True)
+    found = rows.sort(at).join_asof(
+        told, left_on=at, right_on="_from", by=list(by), allow_exact_matches=not strictly, check_sortedness=False
+    )
+    stands = pl.col("_to").is_null() | (pl.col("_to") >= pl.col(at) if strictly else pl.col("_to") > pl.col(at))
+    return found.with_columns(pl.when(stands).then(c).alias(c) for c in added).drop("_from", "_to")

@@ -9,13 +9,14 @@ import polars as pl
 from features.facts import Facts
 
 RECEIVABLE = ("entity_id", "invoice_id", "instalment")
+SPAN = ("known_from", "known_to")
 
 
 def receivable_versions(facts: Facts) -> pl.DataFrame:
-    """One row per receivable and version of its invoice: amounts and dates, with `known_from` and `known_to`."""
-    return (
+    """One row per receivable and version of its amounts and dates, with `known_from` and `known_to`."""
+    return _merged(
         facts.spans("invoice")
-        .select(pl.exclude("amount_minor"))
+        .select("entity_id", "invoice_id", "customer_id", "currency", "issue_date", "instalments", *SPAN)
         .explode("instalments")
         .unnest("instalments")
         .rename({"number": "instalment"})
@@ -25,54 +26,71 @@ def receivable_versions(facts: Facts) -> pl.DataFrame:
 def receivable_states(facts: Facts) -> pl.DataFrame:
     """Every state of every receivable, ordered by receivable and `known_from`.
 
-    `open_minor` is the amount less what active allocations settle. `paid_date` is the day on which the last of them
-    settled it in full, null while open. `cancelled` says that credit notes and write-offs made up half or more of the
-    settlement: nobody paid, so it is not a payment to learn from.
+    open_minor  the amount less what active allocations settle; of the other sign where they settle too much
+    paid_date   the day since which they settle it in full, null while open. What is settled beyond, later, changes
+                nothing; what is taken away and settled again counts from the day it was settled again
+    cancelled   credit notes and write-offs made up half or more of the amount by then: nobody paid, so it is not a
+                payment to learn from
     """
     owed = receivable_versions(facts)
     settled = facts.spans("allocation").select(
-        *RECEIVABLE, "date", "amount_minor", "kind", pl.col("known_from").alias("from"), pl.col("known_to").alias("to")
+        *RECEIVABLE, "date", "kind", pl.col("amount_minor").alias("part_minor"), begins="known_from", ends="known_to"
     )
     settled = settled.join(owed.select(RECEIVABLE).unique(), on=RECEIVABLE, how="semi")
-    moments = _moments(owed, settled)
-    active = (
-        moments.join(settled, on=RECEIVABLE)
-        .filter((pl.col("from") <= pl.col("moment")) & (pl.col("to").is_null() | (pl.col("moment") < pl.col("to"))))
-        .group_by(*RECEIVABLE, "moment")
-        .agg(
-            settled_minor=pl.col("amount_minor").sum(),
-            credited_minor=pl.col("amount_minor").filter(pl.col("kind") != "payment").sum(),
-            last_date=pl.col("date").max(),
-        )
+    states = (
+        _moments(owed, settled)
+        .join(owed, on=RECEIVABLE)
+        .filter(_at_moment("known_from", "known_to"))
+        .drop(SPAN)
+        .with_row_index("state")
     )
     return _merged(
-        moments.join(owed, on=RECEIVABLE)
-        .filter(
-            (pl.col("known_from") <= pl.col("moment"))
-            & (pl.col("known_to").is_null() | (pl.col("moment") < pl.col("known_to")))
-        )
-        .join(active, on=[*RECEIVABLE, "moment"], how="left")
-        .with_columns(pl.col("settled_minor", "credited_minor").fill_null(0))
-        .select(
+        states.join(_settlements(states, settled), on="state", how="left").select(
             *RECEIVABLE,
             "customer_id",
             "currency",
             "issue_date",
             "due_date",
             "amount_minor",
-            open_minor=pl.col("amount_minor") - pl.col("settled_minor"),
-            paid_date=pl.when(_is_settled()).then("last_date"),
-            cancelled=_is_settled() & (pl.col("credited_minor").abs() * 2 >= pl.col("amount_minor").abs()),
-            known_from=pl.col("moment"),
-            known_to=pl.col("until"),
+            open_minor=pl.col("amount_minor") - pl.col("settled_minor").fill_null(0),
+            paid_date="paid_date",
+            cancelled=pl.col("cancelled").fill_null(value=False),
+            known_from="moment",
+            known_to="until",
         )
     )
 
 
-def _is_settled() -> pl.Expr:
-    """Settled in full or beyond, whatever the sign; nothing owed and nothing allocated is not settled."""
-    reached = pl.col("settled_minor") * pl.col("amount_minor").sign() >= pl.col("amount_minor").abs()
-    return reached & pl.col("last_date").is_not_null()
+def _settlements(states: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
+    """state, settled_minor, paid_date, cancelled: of every state with an active allocation."""
+    amount, sign = pl.col("amount_minor").abs(), pl.col("amount_minor").sign()
+    days = (
+        states.join(settled, on=RECEIVABLE)
+        .filter(_at_moment("begins", "ends"))
+        .group_by("state", "date")
+        .agg(
+            pl.col("amount_minor").first(),
+            day_minor=pl.col("part_minor").sum(),
+            day_credited=pl.col("part_minor").filter(pl.col("kind") != "payment").sum(),
+        )
+        .sort("state", "date")
+        .with_columns(
+            total=pl.col("day_minor").cum_sum().over("state"), credited=pl.col("day_credited").cum_sum().over("state")
+        )
+        .with_columns(short=pl.col("total") * sign < amount)
+        .with_columns(short_later=pl.col("short").cast(pl.Int8).cum_max(reverse=True).over("state") > 0)
+    )
+    stays = ~pl.col("short_later")
+    return days.group_by("state").agg(
+        settled_minor=pl.col("total").last(),
+        paid_date=pl.col("date").filter(stays).first(),
+        cancelled=(pl.col("credited") * sign * 2 >= amount).filter(stays).first(),
+    )
+
+
+def _at_moment(begins: str, ends: str) -> pl.Expr:
+    """Whether what stands from `begins` until `ends` stands at `moment`."""
+    return (pl.col(begins) <= pl.col("moment")) & (pl.col(ends).is_null() | (pl.col("moment") < pl.col(ends)))
 
 
 def _moments(owed: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
@@ -80,7 +98,7 @@ def _moments(owed: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     instants = pl.concat(
         [
             frame.select(*RECEIVABLE, pl.col(column).alias("moment")).drop_nulls("moment")
-            for frame, columns in ((owed, ("known_from", "known_to")), (settled, ("from", "to")))
+            for frame, columns in ((owed, SPAN), (settled, ("begins", "ends")))
             for column in columns
         ]
     )
@@ -89,7 +107,7 @@ def _moments(owed: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
 
 def _merged(states: pl.DataFrame) -> pl.DataFrame:
     """Neighbouring states that say the same become one, so that `known_from` is when we first learnt it."""
-    said = [c for c in states.columns if c not in ("known_from", "known_to")]
+    said = [c for c in states.columns if c not in SPAN]
     ordered = states.sort(*RECEIVABLE, "known_from")
     same = pl.all_horizontal(pl.col(c).eq_missing(pl.col(c).shift(1)) for c in said)
     joined = same & (pl.col("known_from") == pl.col("known_to").shift(1))
