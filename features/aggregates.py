@@ -7,7 +7,7 @@ event leaves. In both, a null value is missing and is passed over; with no value
 `Count` and `Sum` of nothing are 0. Columns of kind DAY hold dates or whole days since 1970-01-01.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
 import polars as pl
@@ -18,8 +18,9 @@ DAY = (pl.Date(), pl.Int64())
 WHOLE = (pl.Int64(),)
 FLAG = (pl.Boolean(),)
 NUMBER = (pl.Int64(), pl.Float64(), pl.Date())
-EWMA_REACH = 1_000
 ANY = (*NUMBER, pl.Boolean(), pl.String(), pl.Datetime("ms", "UTC"))
+
+EWMA_REACH = 1_000
 
 
 class Term(NamedTuple):
@@ -216,11 +217,8 @@ class Last(Ordered):
 
 
 @dataclass(frozen=True, slots=True)
-class LastMean(Ordered):
-    """Mean of the newest `last` values of a whole-number column."""
-
-    last: int
-    kinds: ClassVar[tuple[pl.DataType, ...]] = WHOLE
+class _OfNewest(Ordered):
+    last: int = field(kw_only=True)
 
     def __post_init__(self) -> None:
         _at_least_one(self.last)
@@ -228,6 +226,13 @@ class LastMean(Ordered):
     @property
     def reach(self) -> int:
         return self.last
+
+
+@dataclass(frozen=True, slots=True)
+class LastMean(_OfNewest):
+    """Mean of the newest `last` values of a whole-number column."""
+
+    kinds: ClassVar[tuple[pl.DataType, ...]] = WHOLE
 
     def running(self, value: pl.Expr) -> pl.Expr:
         count = pl.int_range(1, pl.len() + 1).clip(upper_bound=self.last)
@@ -236,47 +241,31 @@ class LastMean(Ordered):
 
 
 @dataclass(frozen=True, slots=True)
-class Quantile(Ordered):
+class Quantile(_OfNewest):
     """Quantile of the newest `last` values, interpolated linearly between neighbours."""
 
     share: float
-    last: int
 
     def __post_init__(self) -> None:
         _at_least_one(self.last)
         if not 0 <= self.share <= 1:
             raise BadSetting(f"share of Quantile is {self.share}; allowed: 0 to 1")
 
-    @property
-    def reach(self) -> int:
-        return self.last
-
     def running(self, value: pl.Expr) -> pl.Expr:
         return value.cast(pl.Float64).rolling_quantile(self.share, "linear", window_size=self.last, min_samples=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Median(Ordered):
+class Median(_OfNewest):
     """Median of the newest `last` values; between the middle two where their number is even."""
 
-    last: int
-
-    def __post_init__(self) -> None:
-        _at_least_one(self.last)
-
-    @property
-    def reach(self) -> int:
-        return self.last
-
     def running(self, value: pl.Expr) -> pl.Expr:
-        return Quantile(self.column, 0.5, self.last).running(value)
+        return Quantile(self.column, 0.5, last=self.last).running(value)
 
 
 @dataclass(frozen=True, slots=True)
-class Min(Ordered):
-    """Smallest of the newest `last` values, or of all."""
-
-    last: int | None = None
+class _Extreme(Ordered):
+    last: int | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         _at_least_one(self.last)
@@ -284,56 +273,38 @@ class Min(Ordered):
     @property
     def reach(self) -> int | None:
         return self.last
+
+
+@dataclass(frozen=True, slots=True)
+class Min(_Extreme):
+    """Smallest of all values, or of the newest `last`."""
 
     def running(self, value: pl.Expr) -> pl.Expr:
         return value.cum_min() if self.last is None else value.rolling_min(self.last, min_samples=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Max(Ordered):
-    """Largest of the newest `last` values, or of all."""
-
-    last: int | None = None
-
-    def __post_init__(self) -> None:
-        _at_least_one(self.last)
-
-    @property
-    def reach(self) -> int | None:
-        return self.last
+class Max(_Extreme):
+    """Largest of all values, or of the newest `last`."""
 
     def running(self, value: pl.Expr) -> pl.Expr:
         return value.cum_max() if self.last is None else value.rolling_max(self.last, min_samples=1)
 
 
 @dataclass(frozen=True, slots=True)
-class DaysSince(Ordered):
+class DaysSince(Max):
     """Days from the latest value of a day column to the day of the cutoff; negative where it lies ahead."""
 
     kinds: ClassVar[tuple[pl.DataType, ...]] = DAY
     is_age: ClassVar[bool] = True
 
-    @property
-    def reach(self) -> None:
-        return None
-
-    def running(self, value: pl.Expr) -> pl.Expr:
-        return value.cum_max()
-
 
 @dataclass(frozen=True, slots=True)
-class MaxAge(Ordered):
+class MaxAge(Min):
     """Days from the earliest value of a day column to the day of the cutoff."""
 
     kinds: ClassVar[tuple[pl.DataType, ...]] = DAY
     is_age: ClassVar[bool] = True
-
-    @property
-    def reach(self) -> None:
-        return None
-
-    def running(self, value: pl.Expr) -> pl.Expr:
-        return value.cum_min()
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,14 +90,14 @@ def _of_values(aggregate: agg.Aggregate, values: list[Any], today: int) -> Any:
             return statistics.median(values[-aggregate.last :])
         case agg.Quantile():
             return _quantile(sorted(values[-aggregate.last :]), aggregate.share)
+        case agg.DaysSince():
+            return today - max(values[-(aggregate.last or 0) :])
+        case agg.MaxAge():
+            return today - min(values[-(aggregate.last or 0) :])
         case agg.Min():
             return min(values[-(aggregate.last or 0) :])
         case agg.Max():
             return max(values[-(aggregate.last or 0) :])
-        case agg.DaysSince():
-            return today - max(values)
-        case agg.MaxAge():
-            return today - min(values)
         case agg.Ewma():
             weights = [0.5 ** (age / aggregate.half_life) for age in reversed(range(len(values)))]
             return sum(w * v for w, v in zip(weights, values, strict=True)) / sum(weights)

@@ -49,6 +49,7 @@ SELECTING: dict[str, Aggregate] = {
     "max_of_3": Max("rating", last=3),
     "days_since": DaysSince("day"),
     "max_age": MaxAge("day"),
+    "max_age_of_2": MaxAge("day", last=2),
 }
 ORDERED = SELECTING | {
     "last_mean": LastMean("days", last=2),
