@@ -18,6 +18,13 @@ Floats = NDArray[np.float64]
 
 THREADS = 2
 
+# Fewer receivables than this: small trees, several of them drawn anew.
+SMALL = 5_000
+SMALL_BAGS = 4
+# Days without payment are plenty; beyond so many rows more of them teach nothing.
+SAMPLED_ROWS = 75_000
+FEWEST_EMPTY_BINS, MOST_EMPTY_BINS = 6, 40
+
 
 @dataclass(frozen=True)
 class HazardSettings:
@@ -41,9 +48,12 @@ class HazardSettings:
 
 def settings_for(receivables: int) -> HazardSettings:
     """Smaller and slower trees where there is less to learn from."""
-    if receivables < 5_000:
-        return HazardSettings(leaves=7, learning_rate=0.04, smallest_leaf=100, l2=20.0, empty_bins=40, bags=4)
-    return HazardSettings()
+    empty_bins = int(np.clip(SAMPLED_ROWS // max(receivables, 1), FEWEST_EMPTY_BINS, MOST_EMPTY_BINS))
+    if receivables < SMALL:
+        return HazardSettings(
+            leaves=7, learning_rate=0.04, smallest_leaf=100, l2=20.0, empty_bins=empty_bins, bags=SMALL_BAGS
+        )
+    return HazardSettings(empty_bins=empty_bins)
 
 
 @dataclass(frozen=True)

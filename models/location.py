@@ -44,8 +44,8 @@ def fit_location(names: Sequence[str], values: Floats, days_late: Floats) -> Loc
         known = np.isfinite(values)
         count = np.maximum(known.sum(axis=0), 1)
         center = np.where(known, values, 0.0).sum(axis=0) / count
-        scale = np.sqrt((np.where(known, values - center, 0.0) ** 2).sum(axis=0) / count)
-    scale = np.where(scale > 1e-9, scale, 1.0).astype(np.float64)
+        scale: Floats = np.sqrt((np.where(known, values - center, 0.0) ** 2).sum(axis=0) / count)
+    scale[scale <= 1e-9] = 1.0
     z = _standard(values, center, scale)
     target = np.clip(days_late, EARLIEST, LATEST)
     base = float(target.mean())
