@@ -64,9 +64,9 @@ class Prepared:
         `BadSetting` where a column that a feature reads is missing from the subjects, or is there already.
         """
         check_subjects(self.declarations, subjects)
-        frames = [subjects]
+        frames = [_plain(subjects)]
         for key in self.keys:
-            cutoffs = self._cutoffs(subjects, key)
+            cutoffs = self._cutoffs(frames[0], key)
             frames.extend(cutoffs.states(stream) for of_key, stream in self.streams if of_key == key)
         frame = pl.concat(frames, how="horizontal")
         frame = frame.with_columns(
@@ -76,7 +76,7 @@ class Prepared:
         )
         for derived in _levels(self.declarations):
             frame = frame.with_columns(_finite(d.expr()).alias(d.name) for d in derived)
-        return frame.select(*subjects.columns, *(d.name for d in self.declarations))
+        return frame.select(*subjects.columns, *(d.name for d in self.declarations)).head(subjects.height)
 
     def _cutoffs(self, subjects: pl.DataFrame, key: Key) -> "_Cutoffs":
         keys = self.keys[key].numbers(subjects).fill_null(-1).to_numpy()
@@ -129,6 +129,16 @@ def prepare(declarations: Sequence[Declaration], events: Events) -> Prepared:
 def compute(declarations: Sequence[Declaration], events: Events, subjects: pl.DataFrame) -> pl.DataFrame:
     """`prepare` and `lookup` in one."""
     return prepare(declarations, events).lookup(subjects)
+
+
+def _plain(subjects: pl.DataFrame) -> pl.DataFrame:
+    """The subjects such that arithmetic on one gives the bits that it gives among many.
+
+    Polars divides by a literal, or by a column that repeats one, through its reciprocal, but not in a frame of one row:
+    there the last bit can differ. So no subject is alone, and no column is a repeated literal.
+    """
+    together = pl.concat([subjects, subjects]) if subjects.height == 1 else subjects
+    return pl.DataFrame(together.get_columns())
 
 
 def _cleaned(frame: pl.DataFrame) -> pl.DataFrame:

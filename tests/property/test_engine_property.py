@@ -27,7 +27,7 @@ from features.aggregates import (
     Std,
     Sum,
 )
-from features.declarations import CUSTOMER, ENTITY, SEGMENT, Feature, Key
+from features.declarations import CUSTOMER, ENTITY, SEGMENT, Derived, Feature, Key
 from features.leaks import known_before, scrambled_after
 from features.tables import INSTANT
 
@@ -76,6 +76,11 @@ def every_kind(additive: dict[str, Aggregate], ordered: dict[str, Aggregate]) ->
     ]
 
 
+OF_CUSTOMER = [
+    *(f for f in every_kind(ADDITIVE, ORDERED) if f.key == CUSTOMER),
+    Derived("scaled", lambda: pl.col("sum_customer_ever_all") / 1000, ("sum_customer_ever_all",)),
+    Derived("amount_scaled", lambda: pl.col("amount") / 1000 + pl.col("amount") / 7, ("amount",)),
+]
 FEATURES = every_kind(ADDITIVE, ORDERED)
 EXACT_NAMES = [f.name for f in every_kind(EXACT, SELECTING)]
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -175,11 +180,11 @@ def test_nothing_learnt_at_or_after_the_cutoff_changes_a_bit(
 @given(event_frames(), SUBJECTS)
 @settings(max_examples=40, deadline=None)
 def test_a_customer_alone_gets_the_bits_it_gets_among_all(events: pl.DataFrame, subjects: pl.DataFrame) -> None:
-    of_customer = [f for f in FEATURES if f.key == CUSTOMER]
-    among_all = engine.compute(of_customer, {"paid": events}, subjects)
+    subjects = subjects.with_columns(amount=6265 + pl.int_range(pl.len()))
+    among_all = engine.compute(OF_CUSTOMER, {"paid": events}, subjects)
     for subject, expected in zip(subjects.iter_slices(1), among_all.iter_slices(1), strict=True):
         own = events.join(subject, on=list(CUSTOMER.columns), how="semi")
-        assert engine.compute(of_customer, {"paid": own}, subject).equals(expected)
+        assert engine.compute(OF_CUSTOMER, {"paid": own}, subject).equals(expected)
 
 
 @given(event_frames(), SUBJECTS, st.randoms(use_true_random=False))

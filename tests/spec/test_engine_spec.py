@@ -387,6 +387,17 @@ def test_floats_that_are_not_finite_are_missing_values() -> None:
     assert answer.select("last", "count").row(0) == (1.5, 1.0)
 
 
+def test_a_subject_alone_gets_the_bits_it_gets_among_others() -> None:
+    declared = [
+        Derived("by_literal", lambda: pl.col("amount") / 1000, ("amount",)),
+        Derived("by_column", lambda: pl.col("amount") / pl.col("unit"), ("amount", "unit")),
+    ]
+    among_others = subjects("cutoff\n 2\n 3").with_columns(amount=pl.lit(6265.0), unit=pl.lit(1000.0))
+    alone = subjects("cutoff\n 2").with_columns(amount=pl.Series([6265.0]), unit=pl.Series([1000.0]))
+    answers = [engine.compute(declared, {}, asked).row(0) for asked in (among_others, alone)]
+    assert answers[0] == answers[1]
+
+
 def test_no_subjects_yield_no_rows_with_every_column() -> None:
     declared = [Feature("mean", Mean("days"), event="paid"), Feature("last", Last("days"), event="paid")]
     asked = subjects("cutoff\n 5").clear()
