@@ -87,15 +87,14 @@ def _per_zone(
 def _holidays(country: str, first_year: int, last_year: int) -> NDArray[np.datetime64]:
     import holidays
 
-    try:
-        found = holidays.country_holidays(country, years=range(first_year, last_year + 1))
-    except NotImplementedError:
+    if country not in holidays.list_supported_countries():
         return np.array([], dtype="datetime64[D]")
+    found = holidays.country_holidays(country, years=range(first_year, last_year + 1))
     return np.array(sorted(found), dtype="datetime64[D]")
 
 
 @cache
 def business_calendar(country: str | None, first_year: int, last_year: int) -> np.busdaycalendar:
-    """Monday to Friday less the national holidays of `country` (ISO 3166 alpha-2); weekends only where unknown."""
+    """Monday to Friday less the national holidays of `country` (ISO 3166) in those years; weekends where unknown."""
     days = _holidays(country, first_year, last_year) if country else np.array([], dtype="datetime64[D]")
     return np.busdaycalendar(holidays=days)

@@ -15,6 +15,7 @@ from features.ledger import receivable_versions
 from features.masters import Masters
 
 ATTRIBUTE = "attribute_"
+FIRST_YEAR, LAST_YEAR = 1900, 2100
 OVERDUE_DAYS = (0, 30, 60, 90)
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HEAD = ("entity_id", "customer_id", "segment", "event_id", "known_from", "known_to")
@@ -148,7 +149,8 @@ def _years(*days: np.ndarray[tuple[int], np.dtype[np.datetime64]]) -> tuple[int,
     if len(known) == 0:
         return (1970, 1970)
     years = known.astype("datetime64[Y]").astype(int) + 1970
-    return int(years.min()), int(years.max()) + 1
+    # a due date of 9999-12-31 means "none" somewhere, and nobody has declared its holidays
+    return max(int(years.min()), FIRST_YEAR), min(int(years.max()) + 1, LAST_YEAR)
 
 
 def _open(open_states: pl.DataFrame) -> pl.DataFrame:
