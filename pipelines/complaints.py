@@ -21,6 +21,11 @@ RESERVED = (*PLACE, "_payload", "_digest", "_deleted")
 COMPLAINT = {**PLACE, "field": pl.String(), "value": pl.String(), "allowed": pl.String()}
 
 
+def spared(rows: pl.DataFrame, complained: pl.DataFrame) -> pl.DataFrame:
+    """The rows whose record nobody complains of, in their order."""
+    return rows.join(complained, on="_row", how="anti", maintain_order="left") if complained.height else rows
+
+
 @dataclass(frozen=True, slots=True)
 class _Complaint:
     field: str

@@ -132,7 +132,7 @@ class _Rules:
         self._need(len(given) == 1, key, f"has {' and '.join(given) or 'none of them'}", allowed)
         constant = source.fallback is not None and source.constant is not None
         self._need(not constant, f"{key}.fallback", "given", "only beside column or template")
-        self._expression(source.extract, f"{key}.extract", groups=1)
+        self._expression(source.extract, f"{key}.extract", grouped=True)
         if source.template is not None:
             self._template(source.template, f"{key}.template")
         parser = source.parser or default_parser(field.kind)
@@ -171,12 +171,15 @@ class _Rules:
         self._need(bool(given), key, "has no condition", "present, equals, not_equals or matches")
         self._expression(when.matches, f"{key}.matches")
 
-    def _expression(self, pattern: str | None, key: str, groups: int = 0) -> None:
-        allowed = "a regular expression" + (" with a group: (...)" if groups else "")
+    def _expression(self, pattern: str | None, key: str, *, grouped: bool = False) -> None:
+        if pattern is None:
+            return
+        allowed = "a regular expression" + (" with a group: (...)" if grouped else "")
         try:
-            pl.Series([""]).str.extract(pattern or "()", groups)
+            groups = pl.Series([""]).str.extract_groups(pattern).struct.fields
         except pl.exceptions.ComputeError:
             raise self._refusal(key, f"is {pattern!r}", allowed) from None
+        self._need(bool(groups) or not grouped, key, f"is {pattern!r}", allowed)
 
     def _known_at(self, known: KnownAt, key: str) -> None:
         given = [k for k in ("start_of", "instant") if getattr(known, k) is not None]

@@ -21,7 +21,7 @@ from features.tables import INSTANT, Kind
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 ISO_DAY = "%Y-%m-%d"
 CODES = pl.Enum(sorted(exponents()))
-DOUBLE_DIGITS = 16  # and the point: more are never exact
+DOUBLE_DIGITS = 16  # with the point; text with more was never exact
 MOST_DECIMALS = max(exponents().values())
 
 _FLAGS = {"true": True, "yes": True, "y": True, "1": True, "false": False, "no": False, "n": False, "0": False}
@@ -40,12 +40,26 @@ class Options:
     negate: bool = False
 
 
+def _as_it_is(text: pl.Expr) -> pl.Expr:
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Parser:
-    """`read` maps (trimmed text, exponent of the row's currency) to the value; `allowed` says what it can read."""
+    """Reads text in two steps, since Polars computes a shared part of an expression as often as it is mentioned.
 
-    read: Callable[[pl.Expr, pl.Expr], pl.Expr]
+    prepare  text -> plain text
+    finish   plain text, exponent of the row's currency -> value
+    allowed  what it can read, in words
+    """
+
+    finish: Callable[[pl.Expr, pl.Expr], pl.Expr]
     allowed: str
+    prepare: Callable[[pl.Expr], pl.Expr] = _as_it_is
+
+    def read(self, text: pl.Expr, exponent: pl.Expr) -> pl.Expr:
+        """Both steps at once."""
+        return self.finish(self.prepare(text), exponent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +165,24 @@ def _written_number(options: Options) -> str:
     return rf"(?:(?:{grouped}[0-9]+)(?:{decimal}[0-9]*)?|{decimal}[0-9]+)"
 
 
-def _signed_plain(text: pl.Expr, options: Options) -> tuple[pl.Expr, pl.Expr]:
-    """(negative, magnitude as digits with a point) of `-1.234,50`, `1.234,50-` or `(1.234,50)`; null when neither."""
-    found = tidy(text).str.replace_all("[\u00a0\u2009\u202f]", " ")
-    number = _written_number(options)
-    readable = found.str.contains(rf"^(?:[+-] ?)?{number}$|^{number} ?-$|^\( ?{number} ?\)$")
-    bare = found.str.replace_all(r"[()+-]", "")
-    if options.thousands:
-        bare = bare.str.replace_all(options.thousands, "", literal=True)
-    bare = bare.str.strip_chars().str.replace(options.decimal, ".", literal=True)
-    negative = found.str.contains("[(-]")
-    return (~negative if options.negate else negative), pl.when(readable).then(bare)
+def _plain_number(options: Options) -> Callable[[pl.Expr], pl.Expr]:
+    """`-1.234,50`, `1.234,50-` and `(1.234,50)` as `-1234.50`; null for what is no such number."""
+
+    def prepare(text: pl.Expr) -> pl.Expr:
+        found = tidy(text).str.replace_all("[\u00a0\u2009\u202f]", " ")
+        number = _written_number(options)
+        readable = found.str.contains(rf"^(?:[+-] ?)?{number}$|^{number} ?-$|^\( ?{number} ?\)$")
+        bare = found.str.strip_chars("()+- ")
+        if options.thousands:
+            bare = bare.str.replace_all(options.thousands, "", literal=True)
+        if options.decimal != ".":
+            bare = bare.str.replace(options.decimal, ".", literal=True)
+        signed = found.str.contains("[(-]")
+        negative = ~signed if options.negate else signed
+        sign = pl.when(negative).then(pl.lit("-")).otherwise(pl.lit(""))
+        return pl.when(readable).then(sign + bare)
+
+    return prepare
 
 
 def _example(options: Options, digits: str) -> str:
@@ -175,48 +196,39 @@ def _amount(options: Options) -> Parser:
     the noise at its end is dropped.
     """
 
-    def read(text: pl.Expr, exponent: pl.Expr) -> pl.Expr:
-        negative, plain = _signed_plain(text, options)
-        whole = plain.str.extract(r"^([0-9]*)")
+    def finish(plain: pl.Expr, exponent: pl.Expr) -> pl.Expr:
         decimals = plain.str.extract(r"\.([0-9]*)$").fill_null("")
         kept = decimals.str.pad_end(MOST_DECIMALS, "0").str.slice(0, exponent)
         exact = decimals.str.slice(exponent).str.strip_chars("0") == ""
+        minor = (plain.str.extract(r"^(-?[0-9]*)") + kept).cast(pl.Int64, strict=False)
         scaled = plain.cast(pl.Float64, strict=False) * pl.lit(10.0).pow(exponent)
-        small_noise = (scaled - scaled.round()).abs() <= scaled * 1e-14
-        noisy = (plain.str.len_chars() > DOUBLE_DIGITS) & (scaled < 1e12) & small_noise
-        minor = (whole + kept).cast(pl.Int64, strict=False)
-        size = pl.when(exact).then(minor).when(noisy).then(scaled.round().cast(pl.Int64, strict=False))
-        return pl.when(negative).then(-size).otherwise(size)
+        small_noise = (scaled - scaled.round()).abs() <= scaled.abs() * 1e-14
+        noisy = (plain.str.len_bytes() > DOUBLE_DIGITS) & (scaled.abs() < 1e12) & small_noise
+        return pl.when(exact).then(minor).when(noisy).then(scaled.round().cast(pl.Int64, strict=False))
 
     shape = _example(options, "50")
-    return Parser(read, f"an amount such as {shape}, with no more decimals than its currency has")
+    allowed = f"an amount such as {shape}, with no more decimals than its currency has"
+    return Parser(finish, allowed, _plain_number(options))
 
 
 def _number(options: Options) -> Parser:
-    def read(text: pl.Expr, _: pl.Expr) -> pl.Expr:
-        negative, plain = _signed_plain(text, options)
-        value = plain.cast(pl.Float64, strict=False)
-        return pl.when(negative).then(-value).otherwise(value)
-
-    return Parser(read, f"a number such as {_example(options, '5')}")
+    allowed = f"a number such as {_example(options, '5')}"
+    return Parser(lambda plain, _: plain.cast(pl.Float64, strict=False), allowed, _plain_number(options))
 
 
 def _integer(options: Options) -> Parser:
-    def read(text: pl.Expr, _: pl.Expr) -> pl.Expr:
-        negative, plain = _signed_plain(text, options)
-        value = plain.str.replace(r"\.0*$", "").cast(pl.Int64, strict=False)
-        return pl.when(negative).then(-value).otherwise(value)
+    def finish(plain: pl.Expr, _: pl.Expr) -> pl.Expr:
+        return plain.str.replace(r"\.0*$", "").cast(pl.Int64, strict=False)
 
-    return Parser(read, "a whole number such as 30")
+    return Parser(finish, "a whole number such as 30", _plain_number(options))
 
 
 def _rate(options: Options) -> Parser:
-    def read(text: pl.Expr, _: pl.Expr) -> pl.Expr:
-        negative, plain = _signed_plain(text, options)
+    def finish(plain: pl.Expr, _: pl.Expr) -> pl.Expr:
         exact = plain.str.contains(r"^[0-9]*(\.[0-9]{0,9}0*)?$")
-        return pl.when(exact & ~negative).then(plain.cast(Kind.RATE.dtype, strict=False))
+        return pl.when(exact).then(plain.cast(Kind.RATE.dtype, strict=False))
 
-    return Parser(read, Kind.RATE.words)
+    return Parser(finish, Kind.RATE.words, _plain_number(options))
 
 
 def _flag(_: Options) -> Parser:
@@ -264,4 +276,4 @@ def default_parser(kind: Kind) -> str:
 
 def exponent_of(currency: pl.Expr) -> pl.Expr:
     """Digits after the point of the currency in each row; null where ISO 4217 does not list it."""
-    return currency.replace_strict(exponents(), default=None, return_dtype=pl.Int64)
+    return currency.cast(pl.String).replace_strict(exponents(), default=None, return_dtype=pl.Int64)

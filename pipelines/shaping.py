@@ -3,7 +3,8 @@
 Everything is Polars expressions over whole columns. A row with a value that cannot be read is set aside with a
 complaint; the others carry the table's schema and where they came from, ready for `features.contracts.check`.
 
-Inside, `t.x` is the text that field x was read from and `v.x` its value, so that no column of a source can collide.
+Inside, `t.x` is the text that field x is read from, `p.x` what its parser prepared of it and `v.x` its value, so that
+no column of a source can collide.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from features.calendars import with_day_start
 from features.contracts import digest
 from features.tables import INSTALMENT, INSTANT, Kind, Table, table
 from pipelines import instalments
-from pipelines.complaints import MOST_TERMS_DAYS, PLACE, complaints, currency_in
+from pipelines.complaints import MOST_TERMS_DAYS, PLACE, complaints, currency_in, spared
 from pipelines.fields import ENTITY_CURRENCY, OBVIOUS, Field, fields_of
 from pipelines.mapping_keys import Books, From, KnownAt, Section, each
 from pipelines.parsers import exponent_of
@@ -84,10 +85,11 @@ def _shaped(section: Section, frame: pl.DataFrame, readings: Mapping[str, Readin
     canonical = table(section.table)
     extras = [c for c in ("_deleted", "_digest") if c in frame.columns]
     texts = frame.select(*PLACE, *extras, *(r.text.alias(f"t.{name}") for name, r in readings.items()))
+    texts = texts.with_columns(r.parser.prepare(pl.col(f"t.{n}")).alias(f"p.{n}") for n, r in readings.items())
     values = _values(canonical, texts, readings, setting.books)
     values = _with_known_at(section, canonical, values, setting)
     bad = complaints(section, values, readings, list(setting.books))
-    sound = values.join(bad, on="_row", how="anti", maintain_order="left")
+    sound = spared(values, bad)
     if section.repeats == "last":
         identity = [f"v.{name}" for name in canonical.key] + ["known_at"]
         sound = sound.unique(identity, keep="last", maintain_order=True)
@@ -115,7 +117,7 @@ def _values(
 
 def _read(found: Reading, exponent: pl.Expr) -> pl.Expr:
     name = found.field.name
-    return found.parser.read(pl.col(f"t.{name}"), exponent).alias(f"v.{name}")
+    return found.parser.finish(pl.col(f"p.{name}"), exponent).alias(f"v.{name}")
 
 
 def _value(canonical: Table, field: Field, readings: Mapping[str, Reading], exponent: pl.Expr) -> pl.Expr:

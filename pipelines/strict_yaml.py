@@ -52,9 +52,10 @@ def _said(kind: types.Type) -> str:
         case types.DictType():
             return "keys with values"
         case types.ListType() | types.VarTupleType():
-            return "a list"
+            return f"a list of at least {kind.min_length}" if kind.min_length else "a list"
         case types.IntType():
-            return "a whole number"
+            bounds = [(" from", kind.ge), (" to", kind.le)]
+            return "a whole number" + "".join(f"{word} {bound}" for word, bound in bounds if bound is not None)
         case types.FloatType():
             return "a number"
         case types.BoolType():
@@ -76,10 +77,12 @@ class _Reader:
             if isinstance(node, MappingNode) and isinstance(option, types.StructType | types.DictType):
                 return self._mapping(node, option, path)
             if isinstance(node, SequenceNode) and isinstance(option, types.ListType | types.VarTupleType):
+                if len(node.value) < (option.min_length or 0):
+                    break
                 return [self.plain(n, option.item_type, f"{path}[{i}]") for i, n in enumerate(node.value)]
         if isinstance(node, ScalarNode):
             return self._scalar(node, kind, options, path)
-        raise self._refusal(node, path, "a list" if isinstance(node, SequenceNode) else "keys with values", kind)
+        raise self._refusal(node, path, _found(node), kind)
 
     def _mapping(self, node: MappingNode, kind: types.StructType | types.DictType, path: str) -> dict[str, Any]:
         entries = self._entries(node, path)
@@ -132,10 +135,18 @@ def _join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _converts(text: str, kind: types.Type) -> bool:
-    target = {types.IntType: int, types.FloatType: float, types.BoolType: bool}[type(kind)]
+def _found(node: Node) -> str:
+    if isinstance(node, MappingNode):
+        return "keys with values"
+    return "a list" if node.value else "an empty list"
+
+
+def _converts(text: str, kind: types.IntType | types.FloatType | types.BoolType) -> bool:
+    target: type = {types.IntType: int, types.FloatType: float, types.BoolType: bool}[type(kind)]
     try:
-        msgspec.convert(text, target, strict=False)
+        value: Any = msgspec.convert(text, target, strict=False)
     except msgspec.ValidationError:
         return False
-    return True
+    if isinstance(kind, types.BoolType):
+        return True
+    return (kind.ge is None or value >= kind.ge) and (kind.le is None or value <= kind.le)

@@ -37,12 +37,10 @@ def read_csv(data: bytes, *, name: str, separator: str, encoding: str, header_ro
     body = _after_lines(data, skipped)
     if not body.strip():
         return Delimited(header, pl.DataFrame(schema=[(str(i), pl.String) for i in range(len(header))]), *_nothing())
-    cells = _cells(data, name, separator, len(header), skipped)
     line, width = _records(body, separator)
-    if len(line) != cells.height:
-        line, width = _walked(body, separator)
-    if len(line) != cells.height:
-        raise BadInput(f"{name}: its quotes do not pair up, so its lines cannot be told apart; quote whole fields")
+    cells = _cells(data, separator, len(header), skipped)
+    if cells is None or cells.height != len(line):
+        cells, line, width = _walked(body, name, separator, len(header), skipped)
     return Delimited(header, cells, line + skipped, width)
 
 
@@ -79,7 +77,8 @@ def _nothing() -> tuple[Ints, Ints]:
     return np.empty(0, np.int64), np.empty(0, np.int64)
 
 
-def _cells(data: bytes, name: str, separator: str, width: int, skipped: int) -> pl.DataFrame:
+def _cells(data: bytes, separator: str, width: int, skipped: int) -> pl.DataFrame | None:
+    """The fields of every record, null where empty; None where a quote stands in a field that is not quoted."""
     columns = [str(i) for i in range(width)]
     try:
         cells = pl.read_csv(
@@ -93,20 +92,8 @@ def _cells(data: bytes, name: str, separator: str, width: int, skipped: int) -> 
             truncate_ragged_lines=True,
         )
     except pl.exceptions.ComputeError:
-        raise BadInput(_misquoted(data, name, separator)) from None
+        return None
     return cells.select(columns)
-
-
-def _misquoted(data: bytes, name: str, separator: str) -> str:
-    reader = csv.reader(io.StringIO(data.decode(), newline=""), delimiter=separator, strict=True)
-    try:
-        for _ in reader:
-            pass
-    except csv.Error as error:
-        found = str(error)
-    else:
-        found = "a quote inside a field"
-    return f"{name} line {reader.line_num}: {found}; allowed: fields in double quotes, a quote in them doubled"
 
 
 def _records(body: bytes, separator: str) -> tuple[Ints, Ints]:
@@ -127,11 +114,17 @@ def _records(body: bytes, separator: str) -> tuple[Ints, Ints]:
     return line.astype(np.int64), np.diff(fields_before, prepend=0).astype(np.int64) + 1
 
 
-def _walked(body: bytes, separator: str) -> tuple[Ints, Ints]:
-    """The same, record by record, for text with quotes that are part of a field."""
-    reader = csv.reader(io.StringIO(body.decode(), newline=""), delimiter=separator)
-    line, width = [1], []
-    for record in reader:
-        width.append(len(record))
-        line.append(reader.line_num + 1)
-    return np.array(line[:-1], np.int64), np.array(width, np.int64)
+def _walked(body: bytes, name: str, separator: str, columns: int, skipped: int) -> tuple[pl.DataFrame, Ints, Ints]:
+    """Fields, lines and widths record by record: slower, for text with quotes inside fields that are not quoted."""
+    reader = csv.reader(io.StringIO(body.decode(), newline=""), delimiter=separator, strict=True)
+    records, line, width = [], [1], []
+    try:
+        for record in reader:
+            records.append([cell or None for cell in (record + [""] * columns)[:columns]])
+            width.append(max(len(record), 1))
+            line.append(reader.line_num + 1)
+    except csv.Error as error:
+        allowed = "fields in double quotes, with the quotes in them doubled"
+        raise BadInput(f"{name} line {skipped + reader.line_num}: {error}; allowed: {allowed}") from None
+    cells = pl.DataFrame(records, schema=dict.fromkeys(map(str, range(columns)), pl.String), orient="row")
+    return cells, np.array(line[:-1], np.int64), np.array(width, np.int64)

@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.errors import BadInput, NotFound
-from pipelines.complaints import COMPLAINT, PLACE, RESERVED
+from pipelines.complaints import COMPLAINT, PLACE, RESERVED, spared
 from pipelines.connectors.csv_text import read_csv
 from pipelines.mapping_keys import FileSpec, each
 from pipelines.mapping_rules import SUFFIXES
@@ -48,7 +48,7 @@ class SourceFile:
     @property
     def whole(self) -> pl.DataFrame:
         """The rows that are not broken."""
-        return self.rows.join(self.broken, on="_row", how="anti", maintain_order="left")
+        return spared(self.rows, self.broken)
 
 
 def style_of(spec: FileSpec) -> Style:

@@ -1,0 +1,157 @@
+"""The generated tables of the package READMEs: `python -m pipelines.catalogues` writes them, `--check` compares.
+
+A README says `<!-- catalogue:NAME -->` where a table belongs and `<!-- /catalogue -->` where it ends; what stands
+between comes from the declarations themselves.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from features.catalogue import FAMILIES, attribute_features
+from features.declarations import Declaration, Feature
+from features.errors import DuecastError, StateError
+from features.tables import SYSTEM, TABLES, Column
+from models import baselines, bins, reasons
+from models.scorecard import METRICS
+from pipelines.mapping import load, shipped_names
+from services import endpoints, settings
+from services.sandbox.payers import TYPES
+
+ROOT = Path(__file__).resolve().parent.parent
+MARKED = re.compile(r"(<!-- catalogue:([a-z-]+) -->\n).*?(<!-- /catalogue -->)", re.DOTALL)
+
+
+def tables() -> str:
+    """Every canonical table with its columns, then each column's meaning."""
+    rows = [
+        (f"`{t.name}`", ", ".join(f"`{k}`" for k in t.key), f"`{t.day_column}`" if t.day_column else "", t.doc)
+        for t in TABLES
+    ]
+    parts = [_markdown(("table", "key", "happens on", "what it is"), rows)]
+    parts += [f"\nEvery table has\n\n{_columns(SYSTEM)}"]
+    parts += [f"\n`{t.name}`\n\n{_columns(c for c in t.columns if c not in SYSTEM)}" for t in TABLES]
+    return "\n".join(parts)
+
+
+def features() -> str:
+    """Every feature by family; those of a dated attribute called `x` last."""
+    families: dict[str, Sequence[Declaration]] = {**FAMILIES, "a dated attribute x": attribute_features(("x",))}
+    rows = [(f"`{f.name}`", name, _of(f), f.doc) for name, members in families.items() for f in members]
+    return _markdown(("feature", "family", "from", "what it says"), rows)
+
+
+def models() -> str:
+    """What answers when an invoice will be paid: ours and the baselines."""
+    rows = [("`duecast`", "discrete-time hazard with LightGBM on a ridge line, recalibrated (`payment_date.py`)")]
+    rows += [(f"`{b.name}`", _first_sentence(type(b).__doc__)) for b in baselines.standard_baselines()]
+    return _markdown(("forecaster", "what it is"), rows)
+
+
+def metrics() -> str:
+    """Every measure of an evaluation."""
+    return _markdown(("name", "measure"), [(f"`{m.name}`", m.title) for m in METRICS])
+
+
+def bin_features() -> str:
+    """What the hazard model sees of a day beside the features of the receivable."""
+    return ", ".join(f"`{name}`" for name in bins.BIN_FEATURES) + "\n"
+
+
+def reason_families() -> str:
+    """The reasons a prediction can give."""
+    rows = [(f.name, f"`{f.members.pattern}`".replace("|", "\\|")) for f in reasons.FAMILIES]
+    return _markdown(("reason", "features that add up to it"), rows)
+
+
+def mappings() -> str:
+    """Every shipped mapping."""
+    rows = []
+    for name in shipped_names():
+        mapping = load(name)
+        fed = sorted({section.table for file in mapping.files for section in file.tables}) or ["every table"]
+        rows.append((f"`{name}`", "an API" if mapping.rest else "files", ", ".join(fed)))
+    return _markdown(("mapping", "reads", "tables"), rows)
+
+
+def customer_types() -> str:
+    """The kinds of payers in the sandbox."""
+    return _markdown(("type", "share", "what it does"), [(f"`{t.name}`", f"{t.share:.0%}", t.doc) for t in TYPES])
+
+
+CATALOGUES: dict[str, Callable[[], str]] = {
+    "tables": tables,
+    "features": features,
+    "models": models,
+    "metrics": metrics,
+    "bin-features": bin_features,
+    "reasons": reason_families,
+    "mappings": mappings,
+    "customer-types": customer_types,
+    "endpoints": endpoints.catalogue,
+    "settings": settings.catalogue,
+}
+
+
+def regenerated(text: str) -> str:
+    """`text` with every marked table made anew; `StateError` for a name that nobody declares."""
+
+    def fill(found: re.Match[str]) -> str:
+        opening, name, closing = found.groups()
+        if name not in CATALOGUES:
+            raise StateError(f"no catalogue {name!r}; there are: {', '.join(CATALOGUES)}")
+        return f"{opening}{CATALOGUES[name]().rstrip()}\n{closing}"
+
+    return MARKED.sub(fill, text)
+
+
+def readmes() -> list[Path]:
+    """Every README of the project's own."""
+    return sorted(p for p in ROOT.glob("**/README.md") if not any(part.startswith(".") for part in p.parts[-4:]))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0 where everything was up to date or has been written; 1 where `--check` found something stale."""
+    stale = []
+    for path in readmes():
+        text = path.read_text(encoding="utf-8")
+        fresh = regenerated(text)
+        if fresh == text:
+            continue
+        stale.append(path.relative_to(ROOT))
+        if "--check" not in arguments:
+            path.write_text(fresh, encoding="utf-8")
+    if stale and "--check" in arguments:
+        sys.stderr.write(f"out of date: {', '.join(map(str, stale))}; run `make docs` and commit\n")
+        return 1
+    return 0
+
+
+def _of(feature: Declaration) -> str:
+    if not isinstance(feature, Feature):
+        return "other features and the invoice"
+    window = f", {feature.window_days} days" if feature.window_days else ""
+    return f"{feature.key.name}: {type(feature.aggregate).__name__} of {feature.event}{window}"
+
+
+def _columns(columns: Iterable[Column]) -> str:
+    rows = [(f"`{c.name}`", c.kind.words, "may be missing" if c.optional else "", c.doc) for c in columns]
+    return _markdown(("column", "holds", "", "meaning"), rows)
+
+
+def _first_sentence(doc: str | None) -> str:
+    return " ".join((doc or "").split("\n\n")[0].split()).rstrip(".")
+
+
+def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except DuecastError as error:
+        sys.stderr.write(f"catalogues: {error}\n")
+        sys.exit(error.exit_code)
