@@ -37,6 +37,8 @@ QUANTILES = {"q025": 0.025, "q10": 0.1, "q25": 0.25, "q75": 0.75, "q90": 0.9, "q
 LAST_SETTLED = 50
 # A customer's own history weighs as much as this many pooled invoices.
 PRIOR_INVOICES = 4
+# Multiplied, not divided: Polars divides one row and many rows by a constant in ways that differ in the last bit.
+THOUSANDTH = 0.001
 
 
 def _settled(
@@ -197,7 +199,7 @@ POOLED: tuple[Declaration, ...] = (
 )
 
 THIS_INVOICE: tuple[Declaration, ...] = (
-    Derived("amount_log", lambda: pl.col("log_amount") / 1000, ("log_amount",), "log of this amount"),
+    Derived("amount_log", lambda: pl.col("log_amount") * THOUSANDTH, ("log_amount",), "log of this amount"),
     Derived(
         "amount_against_habit",
         lambda: (pl.col("log_amount") - pl.col("log_amount_mean")) / (pl.col("log_amount_std") + 100),
@@ -209,7 +211,7 @@ THIS_INVOICE: tuple[Declaration, ...] = (
         lambda: (
             (pl.col("days_late_by_amount") - pl.col("days_late_mean"))
             * (pl.col("log_amount") - pl.col("log_amount_mean"))
-            / 1000
+            * THOUSANDTH
         ),
         ("days_late_by_amount", "days_late_mean", "log_amount", "log_amount_mean"),
         "whether this customer pays large amounts later, times how large this one is",

@@ -73,7 +73,7 @@ def cents(minor: str) -> pl.Expr:
 
 def log_amount(minor: str) -> pl.Expr:
     """1000 x ln(1 + amount in the entity's currency), rounded to a whole number; amounts below zero count as zero."""
-    return (pl.max_horizontal(cents(minor), pl.lit(0)) / 100).log1p().mul(1000).round().cast(pl.Int64)
+    return (pl.max_horizontal(cents(minor), pl.lit(0)) * 0.01).log1p().mul(1000).round().cast(pl.Int64)
 
 
 def _receivable_id() -> pl.Expr:

@@ -1,7 +1,7 @@
 """All that is known: every version of every fact, and for how long each version was the word."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -27,6 +27,7 @@ class Facts:
     """
 
     tables: Mapping[str, pl.DataFrame]
+    _spans: dict[str, pl.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, tables: Mapping[str, pl.DataFrame]) -> "Facts":
@@ -50,12 +51,16 @@ class Facts:
         `known_to` is null while a version still stands. Versions that the source took back have no row; a version
         overtaken in the same instant has none either.
         """
-        declared = table(name)
+        if name not in self._spans:
+            self._spans[name] = self._made_spans(table(name))
+        return self._spans[name]
+
+    def _made_spans(self, declared: Table) -> pl.DataFrame:
         own = [
             c.name for c in declared.columns if c.name not in ("source", "source_id", "known_at", "digest", "deleted")
         ]
         return (
-            self.tables[name]
+            self.tables[declared.name]
             .sort(*declared.key, "known_at", maintain_order=True)
             .with_columns(
                 known_from=pl.col("known_at"),

@@ -44,12 +44,12 @@ def fit_location(names: Sequence[str], values: Floats, days_late: Floats) -> Loc
         known = np.isfinite(values)
         count = np.maximum(known.sum(axis=0), 1)
         center = np.where(known, values, 0.0).sum(axis=0) / count
-        scale: Floats = np.sqrt((np.where(known, values - center, 0.0) ** 2).sum(axis=0) / count)
+        scale = np.sqrt((np.where(known, values - center, 0.0) ** 2).sum(axis=0) / count)
     scale[scale <= 1e-9] = 1.0
     z = _standard(values, center, scale)
     target = np.clip(days_late, EARLIEST, LATEST)
     base = float(target.mean())
-    weights = np.linalg.solve(z.T @ z + PENALTY * np.eye(z.shape[1]), z.T @ (target - base))
+    weights = np.linalg.solve(z.T @ z + PENALTY * np.eye(z.shape[1]), z.T @ (target - base)).astype(np.float64)
     return Location(tuple(names), center, scale, weights, base)
 
 

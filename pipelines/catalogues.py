@@ -70,8 +70,10 @@ def mappings() -> str:
     rows = []
     for name in shipped_names():
         mapping = load(name)
-        fed = sorted({section.table for file in mapping.files for section in file.tables}) or ["every table"]
-        rows.append((f"`{name}`", "an API" if mapping.rest else "files", ", ".join(fed)))
+        tables_fed: set[str] = {section.table for file in mapping.files for section in file.tables}
+        rows.append(
+            (f"`{name}`", "an API" if mapping.rest else "files", ", ".join(sorted(tables_fed)) or "every table")
+        )
     return _markdown(("mapping", "reads", "tables"), rows)
 
 

@@ -2,9 +2,9 @@
 
     python tests/bench/bench_sandbox.py --json sandbox.json
 
-Rolling origin, retrained for every window. `calm` ends where the shift begins; `shift` is the weeks after it, in which
-a share of customers pays 8 to 10 days later than anything a model could have learnt: nobody can be calibrated there at
-once, and the figures say by how much it is off and how fast it recovers.
+Rolling origin, retrained for every window. `calm` ends so early that its invoices are mostly paid before the shift
+begins; `shift` is what is issued in the weeks before and after it, when a share of customers pays 8 to 10 days later
+than anything that could have been learnt: nobody is calibrated there at once, and the figures say how far off we are.
 
 It also shows what open invoices are worth: `closed_only` is the same model trained without them, and both are judged on
 the invoices that close late.
@@ -30,7 +30,8 @@ from services.sandbox.options import WorldOptions
 from services.sandbox.world import simulate
 
 CALM_DAYS, CALM_ORIGINS = 120, 4
-SHIFT_DAYS, SHIFT_ORIGINS = 60, 2
+SHIFT_DAYS, SHIFT_ORIGINS = 120, 4
+RIPE_DAYS = 75
 LATE_CLOSING_DAYS = 30
 SEED = 7
 
@@ -44,9 +45,10 @@ def main() -> None:
     world = simulate(WorldOptions(seed=SEED, customers=given.customers))
     book = Book(Facts.of(world.known()))
     shift = world.options.today - timedelta(days=world.options.shift_days_before_today)
+    calm_end = shift - timedelta(days=RIPE_DAYS)
     windows = {
-        "calm": (shift - timedelta(days=CALM_DAYS), shift, CALM_ORIGINS),
-        "shift": (shift, shift + timedelta(days=SHIFT_DAYS), SHIFT_ORIGINS),
+        "calm": (calm_end - timedelta(days=CALM_DAYS), calm_end, CALM_ORIGINS),
+        "shift": (calm_end, calm_end + timedelta(days=SHIFT_DAYS), SHIFT_ORIGINS),
     }
     found: dict[str, object] = {}
     screen = Console(width=100)
