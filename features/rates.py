@@ -99,15 +99,18 @@ def _quotes(facts: Facts, zones: pl.DataFrame) -> pl.DataFrame:
 
 
 def _changes(quotes: Sequence[_Quote]) -> Iterator[tuple[datetime, float | None]]:
-    """(since, the rate from then on or null) at every instant at which a quote begins or ends."""
+    """(since, the rate from then on or null) at every instant at which it changes."""
     instants = sorted({q.since for q in quotes} | {q.until for q in quotes if q.until is not None})
     standing: list[_Quote] = []
     waiting = iter(quotes)
     coming = next(waiting, None)
+    rate: float | None = None
     for now in instants:
         while coming is not None and coming.since <= now:
             heappush(standing, coming)
             coming = next(waiting, None)
         while standing and standing[0].until is not None and standing[0].until <= now:
             heappop(standing)
-        yield now, standing[0].rate if standing else None
+        before, rate = rate, standing[0].rate if standing else None
+        if rate != before:
+            yield now, rate
