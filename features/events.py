@@ -15,6 +15,7 @@ from features.ledger import receivable_versions
 from features.masters import Masters
 
 ATTRIBUTE = "attribute_"
+# No one asks about days outside these years, and nobody has declared their holidays.
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 OVERDUE_DAYS = (0, 30, 60, 90)
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -73,7 +74,7 @@ def cents(minor: str) -> pl.Expr:
 
 def log_amount(minor: str) -> pl.Expr:
     """1000 x ln(1 + amount in the entity's currency), rounded to a whole number; amounts below zero count as zero."""
-    return (pl.max_horizontal(cents(minor), pl.lit(0)) * 0.01).log1p().mul(1000).round().cast(pl.Int64)
+    return (cents(minor).clip(lower_bound=0) * 0.01).log1p().mul(1000).round().cast(pl.Int64)
 
 
 def _receivable_id() -> pl.Expr:
@@ -149,7 +150,6 @@ def _years(*days: np.ndarray[tuple[int], np.dtype[np.datetime64]]) -> tuple[int,
     if len(known) == 0:
         return (1970, 1970)
     years = known.astype("datetime64[Y]").astype(int) + 1970
-    # a due date of 9999-12-31 means "none" somewhere, and nobody has declared its holidays
     return max(int(years.min()), FIRST_YEAR), min(int(years.max()) + 1, LAST_YEAR)
 
 
@@ -170,11 +170,10 @@ def _overdue(open_states: pl.DataFrame, zones: pl.DataFrame, days: int) -> pl.Da
 
     It becomes so at the start of the day after, and is so for a cutoff at that very instant: hence the millisecond.
     """
+    # a due date of 9999-12-31 means "never", and is beyond what Python's instants can tell
+    ever = open_states.filter(pl.col("due_date").dt.year() < LAST_YEAR)
     since = with_day_start(
-        open_states.with_columns(_overdue_day=pl.col("due_date") + pl.duration(days=days + 1)),
-        "_overdue_day",
-        zones,
-        "_since",
+        ever.with_columns(_overdue_day=pl.col("due_date") + pl.duration(days=days + 1)), "_overdue_day", zones, "_since"
     ).with_columns(pl.col("_since") - pl.duration(milliseconds=1))
     begun = since.with_columns(known_from=pl.max_horizontal("known_from", "_since"))
     return _open(begun.filter(pl.col("known_to").is_null() | (pl.col("known_from") < pl.col("known_to"))))
