@@ -9,8 +9,11 @@ Everything is computed per key from whole numbers or in one fixed order, so a su
 last bit whichever other customers, subjects or later events are there. `features/oracle.py` says the same naively.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -19,34 +22,10 @@ from features.aggregates import Additive, Ewma, Ordered
 from features.declarations import Declaration, Derived, Feature, Key, check, check_subjects
 from features.streams import Stream, additive_stream, ordered_stream
 from features.tables import INSTANT
-from features.timeline import MS_PER_DAY, Clock, Numbers, Timeline
+from features.timeline import MS_PER_DAY, Clock, KeyIndex, Numbers, Timeline
 
 Events = Mapping[str, pl.DataFrame]
-
-
-@dataclass(frozen=True, slots=True)
-class KeyIndex:
-    """Every key among the events, numbered from 0."""
-
-    key: Key
-    numbered: pl.DataFrame
-
-    @staticmethod
-    def of(key: Key, frames: Iterable[pl.DataFrame]) -> "KeyIndex":
-        """The distinct keys of `frames`; rows with a null in a key column have none."""
-        columns = list(key.columns)
-        distinct = pl.concat([frame.select(columns).unique() for frame in frames]).drop_nulls().unique()
-        return KeyIndex(key, distinct.with_row_index("_number").with_columns(pl.col("_number").cast(pl.Int64)))
-
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return self.numbered.height
-
-    def numbers(self, frame: pl.DataFrame) -> pl.Series:
-        """The number of each row's key; null where it is null or unknown."""
-        columns = list(self.key.columns)
-        return frame.select(columns).join(self.numbered, on=columns, how="left", maintain_order="left")["_number"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +94,17 @@ def prepare(declarations: Sequence[Declaration], events: Events) -> Prepared:
     clock = _clock(used, max((f.window_days or 0 for f in features), default=0))
     uses = list(dict.fromkeys((f.event, f.key) for f in features))
     keys = {key: KeyIndex.of(key, [used[e] for e, k in uses if k == key]) for key in dict.fromkeys(k for _, k in uses)}
-    streams: list[tuple[Key, Stream]] = []
-    for event, key in uses:
-        group = [f for f in features if (f.event, f.key) == (event, key)]
-        clock.check_room(keys[key].count)
-        columns = sorted({c for f in group for c in (*f.aggregate.columns, f.where) if c})
-        by_id = any(isinstance(f.aggregate, Ordered) for f in group)
-        timeline = Timeline.of(keys[key].numbers(used[event]), used[event], columns, clock, by_id=by_id)
-        streams.extend((key, stream) for stream in _streams(timeline, group, clock, keys[key].count))
-    return Prepared(tuple(declarations), clock, keys, tuple(streams))
+    for index in keys.values():
+        clock.check_room(index.count)
+    timelines = _in_parallel(partial(_timeline, used[e], keys[k], _of(features, e, k), clock) for e, k in uses)
+    groups = [
+        (key, timeline, group)
+        for (event, key), timeline in zip(uses, timelines, strict=True)
+        for group in _groups(_of(features, event, key), timeline)
+    ]
+    streams = _in_parallel(partial(_stream, timeline, group, clock, keys[key].count) for key, timeline, group in groups)
+    of_keys = tuple((key, stream) for (key, _, _), stream in zip(groups, streams, strict=True))
+    return Prepared(tuple(declarations), clock, keys, of_keys)
 
 
 def compute(declarations: Sequence[Declaration], events: Events, subjects: pl.DataFrame) -> pl.DataFrame:
@@ -161,18 +142,36 @@ def _clock(events: Events, window_days: int) -> Clock:
     return Clock(instants[0], instants[-1] - instants[0] + 1 + window_days * MS_PER_DAY)
 
 
-def _streams(timeline: Timeline, features: Iterable[Feature], clock: Clock, key_count: int) -> Iterator[Stream]:
-    """One stream for all features that see the same events and reach equally far in kind."""
+def _in_parallel(tasks: Iterable[Callable[[], T]]) -> list[T]:
+    """The tasks' results, in order. NumPy sorts and adds on one core, but lets others run meanwhile."""
+    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+        return [future.result() for future in [pool.submit(task) for task in tasks]]
+
+
+def _of(features: Iterable[Feature], event: str, key: Key) -> list[Feature]:
+    return [f for f in features if (f.event, f.key) == (event, key)]
+
+
+def _timeline(frame: pl.DataFrame, keys: KeyIndex, features: Sequence[Feature], clock: Clock) -> Timeline:
+    columns = sorted({c for f in features for c in (*f.aggregate.columns, f.where) if c})
+    by_id = any(isinstance(f.aggregate, Ordered) for f in features)
+    return Timeline.of(keys.numbers(frame), frame, columns, clock, by_id=by_id)
+
+
+def _groups(features: Iterable[Feature], timeline: Timeline) -> list[list[Feature]]:
+    """Features that can share a stream: they see the same events and reach equally far in kind."""
     groups: dict[tuple[object, ...], list[Feature]] = {}
     for feature in features:
         groups.setdefault((feature.window_days, feature.where, *_sharing(feature, timeline)), []).append(feature)
-    for group in groups.values():
-        where, aggregate = group[0].where, group[0].aggregate
-        seen = timeline if where is None else timeline.where(pl.col(where))
-        if isinstance(aggregate, Additive):
-            yield additive_stream(seen, clock, group, group[0].window_days)
-        else:
-            yield ordered_stream(seen.where(pl.col(*aggregate.columns).is_not_null()), clock, group, key_count)
+    return list(groups.values())
+
+
+def _stream(timeline: Timeline, group: Sequence[Feature], clock: Clock, key_count: int) -> Stream:
+    where, aggregate = group[0].where, group[0].aggregate
+    seen = timeline if where is None else timeline.where(pl.col(where))
+    if isinstance(aggregate, Additive):
+        return additive_stream(seen, clock, group, group[0].window_days)
+    return ordered_stream(seen.where(pl.col(*aggregate.columns).is_not_null()), clock, group, key_count)
 
 
 def _sharing(feature: Feature, timeline: Timeline) -> tuple[object, ...]:

@@ -1,12 +1,13 @@
 """When and whose: instants as ticks, keys as numbers, and events in their order."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from features.declarations import Key
 from features.errors import BadInput
 
 Numbers = NDArray[np.int64]
@@ -47,6 +48,31 @@ class Clock:
                 f"{keys:,} keys over {self.latest // MS_PER_DAY:,} days do not fit into one index; allowed: "
                 f"{1 << (63 - self.bits):,} keys over that time. Is there a known_from or known_to that lies far off?"
             )
+
+
+@dataclass(frozen=True, slots=True)
+class KeyIndex:
+    """Every key among the events, numbered from 0."""
+
+    key: Key
+    numbered: pl.DataFrame
+
+    @staticmethod
+    def of(key: Key, frames: Iterable[pl.DataFrame]) -> "KeyIndex":
+        """The distinct keys of `frames`; rows with a null in a key column have none."""
+        columns = list(key.columns)
+        distinct = pl.concat([frame.select(columns).unique() for frame in frames]).drop_nulls().unique()
+        return KeyIndex(key, distinct.with_row_index("_number").with_columns(pl.col("_number").cast(pl.Int64)))
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self.numbered.height
+
+    def numbers(self, frame: pl.DataFrame) -> pl.Series:
+        """The number of each row's key; null where it is null or unknown."""
+        columns = list(self.key.columns)
+        return frame.select(columns).join(self.numbered, on=columns, how="left", maintain_order="left")["_number"]
 
 
 @dataclass(frozen=True, slots=True)
