@@ -21,6 +21,16 @@ RESERVED = (*PLACE, "_payload", "_digest", "_deleted")
 COMPLAINT = {**PLACE, "field": pl.String(), "value": pl.String(), "allowed": pl.String()}
 
 
+def worded(template: str, *parts: pl.Expr) -> pl.Expr:
+    """`template` with each {} filled in; null where a part is.
+
+    Polars' own `pl.format` panics on columns of several chunks (pola-rs/polars#25339).
+    """
+    texts = [pl.lit(text) for text in template.split("{}")]
+    filled = [part.cast(pl.String) for part in parts]
+    return pl.concat_str([texts[0], *(e for pair in zip(filled, texts[1:], strict=True) for e in pair)])
+
+
 def spared(rows: pl.DataFrame, complained: pl.DataFrame) -> pl.DataFrame:
     """The rows whose record nobody complains of, in their order."""
     return rows.join(complained, on="_row", how="anti", maintain_order="left") if complained.height else rows
@@ -103,7 +113,7 @@ def _terms(readings: Mapping[str, Reading]) -> list[_Complaint]:
     due = _text(readings, "due_date")
     terms, terms_text = pl.col("v.terms_days"), _text(readings, "terms_days")
     by = readings.get("due_date") or readings["terms_days"]
-    issued = pl.format("on or after the issue date {} (no negative terms)", pl.col("v.issue_date"))
+    issued = worded("on or after the issue date {} (no negative terms)", pl.col("v.issue_date"))
     return [
         _Complaint(by.field.name, due.is_null() & terms_text.is_null(), pl.lit(None), pl.lit(by.allowed)),
         _Complaint(

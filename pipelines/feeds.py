@@ -13,7 +13,7 @@ from features.contracts import QUARANTINE_SCHEMA, check
 from features.errors import StateError, Violation
 from features.lake import Lake
 from features.tables import INVOICE, Table
-from pipelines.complaints import COMPLAINT, PLACE
+from pipelines.complaints import COMPLAINT, PLACE, worded
 from pipelines.fields import DOCUMENTS
 from pipelines.run_report import SHOWN
 from pipelines.shaping import Shaped
@@ -109,8 +109,8 @@ def against_invoices(feed: Feed, invoices: pl.DataFrame) -> pl.DataFrame:
     """Complaints about allocations that contradict the invoice they settle, where `invoices` knows it."""
     facts = invoices.rename({"currency": "_currency"})
     both = feed.rows.join(facts, on=["entity_id", "invoice_id"], how="inner", maintain_order="left")
-    issued = pl.format("on or after {}, the issue date of invoice {}", "issue_date", "invoice_id")
-    billed = pl.format("{}, the currency of invoice {}", "_currency", "invoice_id")
+    issued = worded("on or after {}, the issue date of invoice {}", pl.col("issue_date"), pl.col("invoice_id"))
+    billed = worded("{}, the currency of invoice {}", pl.col("_currency"), pl.col("invoice_id"))
     early = both.filter(pl.col("date") < pl.col("issue_date"))
     mixed = both.filter(pl.col("currency") != pl.col("_currency"))
     return pl.concat([_complained(early, "date", issued), _complained(mixed, "currency", billed)])
@@ -126,7 +126,7 @@ def whole_records(feeds: list[Feed]) -> list[Feed]:
     documents = [f for f in feeds if f.table.name in DOCUMENTS]
     told = [
         f.bad.unique("_row", keep="first", maintain_order=True).with_columns(
-            pl.format("{}.{}", pl.lit(f.table.name), "field").alias("field")
+            (pl.lit(f"{f.table.name}.") + pl.col("field")).alias("field")
         )
         for f in documents
     ]

@@ -20,11 +20,9 @@ from pipelines.readings import Style, columns_used
 from pipelines.run import Run
 from pipelines.shaping import Setting, shape
 
-BATCH_RECORDS = 20_000
 
-
-def land_table(client: RestClient, rest: Rest, table: Table, run: Run) -> None:
-    """Read one table from where the last run stopped (all of its history the first time) and land it."""
+def land_table(client: RestClient, rest: Rest, table: Table, run: Run, batch_records: int) -> None:
+    """Read one table from where the last run stopped (all of its history the first time) and land it in batches."""
     path = rest.path.format(table=table.name)
     name = f"GET {path}"
     cursor = run.store.cursor(run.source, name)
@@ -32,7 +30,7 @@ def land_table(client: RestClient, rest: Rest, table: Table, run: Run) -> None:
     latest = None if cursor is None else _instant(cursor)
     with run.feed(name, table.name, None):
         pages = client.pages(path, page_size=rest.page_size, changed_since=since, history=cursor is None)
-        for batch in _batches(pages):
+        for batch in _batches(pages, batch_records):
             records = records_frame(path, batch)
             run.land(_feed(name, table, rest, records.frame, run), Dating.BY_SOURCE)
             latest = max(filter(None, (latest, records.latest_change)), default=None)
@@ -77,12 +75,12 @@ def _books(lake: Lake) -> dict[str, Books]:
     return {i: Books(name=n, currency=c, time_zone=z, country=k) for i, n, c, z, k in fields.iter_rows()}
 
 
-def _batches(pages: Iterator[list[Json]]) -> Iterator[list[Json]]:
+def _batches(pages: Iterator[list[Json]], batch_records: int) -> Iterator[list[Json]]:
     """Pages put together, so that the lake gets few large appends instead of many small ones."""
     batch: list[Json] = []
     for page in pages:
         batch += page
-        if len(batch) >= BATCH_RECORDS:
+        if len(batch) >= batch_records:
             yield batch
             batch = []
     if batch:

@@ -61,7 +61,7 @@ def shape(section: Section, frame: pl.DataFrame, *, entity: From, style: Style, 
     for name, source in section.attributes.items():
         found = _readings(section, {**section.fields, "name": From(constant=name), "value": source}, entity, style)
         given = kept.filter(found["value"].text.is_not_null())
-        labelled = given.with_columns(pl.format("{}, {}", "_where", pl.lit(name)).alias("_where"))
+        labelled = given.with_columns((pl.col("_where") + pl.lit(f", {name}")).alias("_where"))
         parts.append(_shaped(section, labelled, found, setting))
     rows, bad = pl.concat([p.rows for p in parts]), pl.concat([p.bad for p in parts])
     return Shaped(rows, bad, sum(p.read for p in parts))

@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.errors import BadInput, NotFound
-from pipelines.complaints import COMPLAINT, PLACE, RESERVED, spared
+from pipelines.complaints import COMPLAINT, PLACE, RESERVED, spared, worded
 from pipelines.connectors.csv_text import read_csv
 from pipelines.mapping_keys import FileSpec, each
 from pipelines.mapping_rules import SUFFIXES
@@ -108,7 +108,7 @@ def _csv(data: bytes, name: str, spec: FileSpec) -> tuple[pl.DataFrame, pl.DataF
     broken = _with_content(odd, set(odd.columns) - {*PLACE, "width"}).select(
         *PLACE,
         pl.lit("line").alias("field"),
-        pl.format("{} fields", "width").alias("value"),
+        worded("{} fields", pl.col("width")).alias("value"),
         pl.lit(f"{expected} fields, as many as the header has").alias("allowed"),
     )
     return _with_content(rows, set(rows.columns) - set(PLACE)), broken
@@ -160,7 +160,7 @@ def _xlsx(data: bytes, name: str, spec: FileSpec) -> pl.DataFrame:
 def _placed(cells: pl.DataFrame, header: list[str], name: str, unit: str, numbers: NDArray[np.int64]) -> pl.DataFrame:
     """The cells under the header's names, with `PLACE`."""
     named = cells.rename(dict(zip(cells.columns, _names(header), strict=True)))
-    where = pl.format("{} {} {}", pl.lit(name), pl.lit(unit), pl.Series(numbers))
+    where = worded(f"{{}} {unit} {{}}", pl.lit(name), pl.lit(pl.Series(numbers)))
     return named.with_row_index("_row").with_columns(where.alias("_where"))
 
 

@@ -1,0 +1,280 @@
+"""What an ingest over REST promises, against a small ERP of our own and against the sandbox over real HTTP."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import polars as pl
+import pytest
+
+from features.errors import BadSetting, SourceBroken, SourceRefused
+from features.lake import Lake
+from features.tables import ALLOCATION, CUSTOMER, ENTITY, INVOICE, PAYMENT, TABLES
+from pipelines.connectors.rest import RestClient, Retries
+from pipelines.ingest import ingest_rest
+from pipelines.mapping import load, parse
+from pipelines.run_report import FeedReport, RunReport
+from services.runs import Counts, Status
+from services.sandbox.erp import serving
+from services.sandbox.faults import Faults
+from services.sandbox.options import WorldOptions
+from services.sandbox.world import simulate
+from services.store import Store
+
+NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
+HASTY = Retries(attempts=6, wait_initial=0.0, wait_max=0.0, wait_jitter=0.0)
+START = datetime(2024, 3, 1, 8, tzinfo=UTC)
+
+Record = dict[str, object]
+
+
+def at(minutes: float) -> str:
+    return (START + timedelta(minutes=minutes)).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+class Erp:
+    """Serves the versions it holds by the protocol, two records a page, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.versions: dict[str, list[Record]] = defaultdict(list)
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.before: Callable[[httpx.Request], httpx.Response | None] = lambda _: None
+
+    def tell(self, table: str, minutes: float, record_id: str, **columns: object) -> None:
+        record = {"id": record_id, "company": "UK", "changed_at": at(minutes), "deleted": False, **columns}
+        self.versions[table].append(record)
+
+    def invoice(self, minutes: float, record_id: str, due: dict[str, str], *, amount: str) -> None:
+        parts = [{"number": n, "due_date": day, "amount": part} for n, (day, part) in enumerate(due.items(), start=1)]
+        fixed = {"customer_id": "C1", "issue_date": "2024-03-01", "currency": "GBP"}
+        self.tell("invoice", minutes, record_id, amount=amount, instalments=parts, **fixed)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        table, query = request.url.path.rsplit("/", 1)[1], dict(request.url.params)
+        self.asked.append((table, query))
+        if (other := self.before(request)) is not None:
+            return other
+        shown = sorted(self.versions[table], key=lambda r: (str(r["changed_at"]), str(r["id"])))
+        if query.get("history") != "true":
+            shown = [r for i, r in enumerate(shown) if r["id"] not in {s["id"] for s in shown[i + 1 :]}]
+        if "changed_since" in query:
+            since = datetime.fromisoformat(query["changed_since"])
+            shown = [r for r in shown if datetime.fromisoformat(str(r["changed_at"])) >= since]
+        first = int(query.get("cursor", "0"))
+        more = str(first + 2) if first + 2 < len(shown) else None
+        return httpx.Response(200, json={"data": shown[first : first + 2], "next_cursor": more})
+
+
+class World:
+    """An ERP, a lake and a store of one test."""
+
+    def __init__(self, root: Path) -> None:
+        self.erp = Erp()
+        self.lake = Lake(root / "lake")
+        self.store = Store(f"sqlite:///{root / 'store.db'}")
+        self.runs = 0
+
+    def ingest(self, mapping: str = "source: erp\nrest: {}", *, batch_records: int = 20_000) -> RunReport:
+        self.runs += 1
+        with RestClient("http://erp.test", "t", transport=httpx.MockTransport(self.erp), retries=HASTY) as client:
+            now = NOW + timedelta(days=self.runs)
+            declared = parse(mapping, "m.yaml")
+            return ingest_rest(client, declared, self.lake, self.store, now=now, batch_records=batch_records)
+
+
+def feed(report: RunReport, table: str) -> FeedReport:
+    return next(f for f in report.feeds if f.table == table)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path)
+    erp = world.erp
+    erp.tell("entity", 0, "UK", name="Acme", country="GB", currency="GBP", time_zone="Europe/London")
+    erp.tell("customer", 1, "C1", name="Acorn", credit_limit="5000.00", terms_days=30)
+    erp.tell("customer", 30, "C1", name="Acorn Ltd", credit_limit="5000.00", terms_days=30)
+    erp.invoice(2, "I1", {"2024-03-31": "60.00", "2024-04-30": "40.50"}, amount="100.50")
+    for n in range(2, 6):
+        erp.invoice(n + 1, f"I{n}", {"2024-03-31": "9.00"}, amount="9.00")
+    erp.tell("payment", 60, "P1", customer_id=None, value_date="2024-03-31", currency="GBP", amount="60.00")
+    settled = {"kind": "payment", "from_id": "P1", "invoice_id": "I1", "instalment": 1, "date": "2024-03-31"}
+    erp.tell("allocation", 61, "A1", currency="GBP", amount="60.00", paid=None, **settled)
+    return world
+
+
+def test_all_of_the_history_the_first_time(world: World) -> None:
+    report = world.ingest()
+    assert report.counts == Counts(read=10, landed=10)
+    assert world.lake.versions(CUSTOMER).select("name", "credit_limit_minor").collect().rows() == [
+        ("Acorn", 500000),
+        ("Acorn Ltd", 500000),
+    ]
+    invoice = world.lake.versions(INVOICE).collect().row(0, named=True)
+    assert (invoice["entity_id"], invoice["source"], invoice["source_id"]) == ("UK", "erp", "I1")
+    assert (invoice["amount_minor"], invoice["known_at"]) == (10050, START + timedelta(minutes=2))
+    assert [i["amount_minor"] for i in invoice["instalments"]] == [6000, 4050]
+    assert world.lake.versions(PAYMENT).collect()["customer_id"].to_list() == [None]
+    assert all(query.get("history") == "true" and "changed_since" not in query for _, query in world.erp.asked)
+    assert [table for table, _ in world.erp.asked][:3] == ["entity", "customer", "customer_attribute"]
+
+
+def test_afterwards_only_what_changed_with_an_overlap(world: World) -> None:
+    world.ingest()
+    world.erp.asked.clear()
+    world.erp.invoice(500, "I6", {"2024-03-31": "9.00"}, amount="9.00")
+    report = world.ingest("source: erp\nrest: {overlap_minutes: 2}")
+    asked = {table: query for table, query in world.erp.asked if "cursor" not in query}
+    assert asked["invoice"]["changed_since"] == at(4).replace("Z", "+00:00")
+    assert "history" not in asked["invoice"]
+    assert feed(report, "invoice").counts == Counts(read=4, landed=1, duplicates=3)
+    assert asked["credit_note"]["history"] == "true"  # it never had a record, so its history is still to come
+
+
+def test_a_commit_that_comes_late_is_found_and_takes_its_place(world: World) -> None:
+    world.ingest()
+    world.erp.tell("customer", 20, "C1", name="Acorn Limited", credit_limit="5000.00", terms_days=30)
+    world.erp.tell("customer", 5, "C2", name="Birch", credit_limit=None)
+    report = world.ingest()
+    assert feed(report, "customer").counts.landed == 1  # C1 as it was at 20 is no current state any more
+    assert world.lake.known(CUSTOMER, START + timedelta(minutes=6)).collect()["name"].to_list() == ["Acorn", "Birch"]
+
+
+def test_a_record_that_is_taken_back_is_known_no_longer(world: World) -> None:
+    world.ingest()
+    world.erp.versions["payment"][-1] |= {"deleted": True, "changed_at": at(90), "amount": None, "value_date": None}
+    world.ingest()
+    assert world.lake.known(PAYMENT, START + timedelta(minutes=80)).collect().height == 1
+    assert world.lake.known(PAYMENT, START + timedelta(minutes=100)).collect().height == 0
+
+
+def test_pages_that_repeat_a_record_count_it_as_a_duplicate(world: World) -> None:
+    world.erp.versions["customer"].insert(1, dict(world.erp.versions["customer"][0]))
+    assert feed(world.ingest(), "customer").counts == Counts(read=3, landed=2, duplicates=1)
+
+
+def test_of_two_versions_in_a_millisecond_the_later_one_counts(world: World) -> None:
+    first, last = dict(world.erp.versions["customer"][1]), dict(world.erp.versions["customer"][1])
+    first |= {"changed_at": "2024-03-01T09:00:00.000100Z", "name": "first"}
+    last |= {"changed_at": "2024-03-01T09:00:00.000200Z", "name": "last"}
+    world.erp.versions["customer"] += [first, last]
+    assert feed(world.ingest(), "customer").counts == Counts(read=4, landed=3, duplicates=1)
+    names = world.lake.versions(CUSTOMER).collect()
+    assert names.row(-1, named=True)["name"] == "last"
+    assert names.row(-1, named=True)["known_at"] == datetime(2024, 3, 1, 9, 0, 0, 1000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"amount": "9.005"}, "amount is '9.005'; allowed: an amount such as 1234.50"),
+        ({"amount": None}, "amount is missing; allowed: an amount"),
+        ({"currency": "QQQ"}, "currency is 'QQQ'; allowed: an ISO 4217 code"),
+        ({"issue_date": "01.03.2024"}, "issue_date is '01.03.2024'; allowed: a date written as YYYY-MM-DD"),
+        ({"customer_id": None}, "customer_id is missing; allowed: text"),
+        ({"company": None}, "entity_id is missing; allowed: one of UK, in column 'company'"),
+        ({"company": "FR"}, "entity_id is 'FR'; allowed: one of UK, in column 'company'"),
+        ({"instalments": "soon"}, "instalments is 'soon'; allowed: a list of"),
+        ({"instalments": []}, "instalments is '[]'; allowed: a list of"),
+        ({"instalments": [{"number": 1, "due_date": "x", "amount": "9.00"}]}, "allowed: a list of"),
+        ({"instalments": [{"number": 1, "due_date": "2024-03-31", "amount": "9.001"}]}, "allowed: a list of"),
+        ({"instalments": [{"number": 1, "due_date": "2024-03-31", "amount": "8.00"}]}, "amounts that sum to"),
+        ({"instalments": [{"number": 1, "due_date": "2024-02-28", "amount": "9.00"}]}, "no negative terms"),
+    ],
+    ids=str,
+)
+def test_a_bad_record_is_quarantined_and_the_rest_lands(change: Record, said: str, world: World) -> None:
+    world.erp.versions["invoice"][2] |= change
+    report = world.ingest()
+    assert feed(report, "invoice").counts == Counts(read=5, landed=4, quarantined=1)
+    told = [str(v) for v in feed(report, "invoice").first]
+    assert len(told) == 1
+    assert told[0].startswith(f"GET /api/v1/invoice record I3 of {at(4).replace('Z', '+00:00')}: ")
+    assert said in told[0]
+    kept = world.store.quarantined().row(0, named=True)
+    assert json.loads(kept["payload"]) == world.erp.versions["invoice"][2]
+
+
+def test_reading_a_bad_record_again_is_not_a_second_complaint(world: World) -> None:
+    world.erp.versions["invoice"][2] |= {"amount": "x"}
+    world.ingest()
+    world.ingest()
+    assert world.store.quarantined().select("field", "times").rows() == [("amount", 2)]
+
+
+def test_an_allocation_before_the_issue_of_its_invoice_is_quarantined(world: World) -> None:
+    world.erp.versions["allocation"][0] |= {"date": "2024-02-29"}
+    report = world.ingest()
+    assert [str(v).split(": ", 1)[1] for v in feed(report, "allocation").first] == [
+        "date is '2024-02-29'; allowed: on or after 2024-03-01, the issue date of invoice I1"
+    ]
+    assert world.lake.versions(ALLOCATION).collect().is_empty()
+
+
+def test_an_api_that_calls_things_otherwise_is_mapped(world: World) -> None:
+    for record in world.erp.versions["customer"]:
+        record["industry"] = {"code": "food"}
+    mapping = "source: erp\nrest: {path: '/api/v1/{table}', fields: {customer: {segment: industry.code}}}"
+    world.ingest(mapping)
+    assert world.lake.versions(CUSTOMER).collect()["segment"].to_list() == ["food", "food"]
+
+
+def test_only_the_tables_that_the_mapping_names_are_read(world: World) -> None:
+    world.ingest("source: erp\nrest: {tables: [entity, customer]}")
+    assert [table for table, _ in world.erp.asked] == ["entity", "customer"]
+
+
+def test_a_refusal_half_way_keeps_what_landed_and_the_next_run_reads_the_rest(world: World) -> None:
+    world.erp.before = lambda r: httpx.Response(401) if r.url.path.endswith("/invoice") else None
+    with pytest.raises(SourceRefused, match="GET /api/v1/invoice"):
+        world.ingest()
+    run = world.store.runs()[0]
+    assert run.status is Status.FAILED
+    assert {f.feed: f.status for f in run.feeds}["GET /api/v1/invoice"] is Status.FAILED
+    assert world.store.cursor("erp", "GET /api/v1/customer") == at(30).replace("Z", "+00:00")
+    assert world.store.cursor("erp", "GET /api/v1/invoice") is None
+    world.erp.before = lambda _: None
+    assert feed(world.ingest(), "invoice").counts == Counts(read=5, landed=5)
+    assert world.store.cursor("erp", "GET /api/v1/invoice") == at(6).replace("Z", "+00:00")
+
+
+def test_a_broken_page_half_way_leaves_the_cursor_where_it_was(world: World) -> None:
+    world.erp.before = lambda r: httpx.Response(200, text="<html>") if r.url.params.get("cursor") == "4" else None
+    with pytest.raises(SourceBroken):
+        world.ingest(batch_records=2)
+    assert world.lake.versions(INVOICE).collect().height == 4
+    assert world.store.cursor("erp", "GET /api/v1/invoice") is None
+    world.erp.before = lambda _: None
+    assert feed(world.ingest(), "invoice").counts == Counts(read=5, landed=1, duplicates=4)
+
+
+def test_a_mapping_for_files_is_refused(world: World) -> None:
+    with (
+        RestClient("http://erp.test", "t") as client,
+        pytest.raises(BadSetting, match="has no `rest`, it is for files"),
+    ):
+        ingest_rest(client, load("ibm-ar"), world.lake, world.store, now=NOW)
+
+
+def test_the_sandbox_comes_through_real_http_and_its_faults_to_the_last_bit(tmp_path: Path) -> None:
+    simulated = simulate(WorldOptions(customers=12, years=1))
+    faults = Faults(too_many_share=0.1, broken_share=0.1, repeat_share=0.5, retry_after_seconds=0)
+    lake, store = Lake(tmp_path / "lake"), Store(f"sqlite:///{tmp_path / 'store.db'}")
+    with (
+        serving(simulated, faults=faults) as served,
+        RestClient(served.base_url, served.token, retries=HASTY) as client,
+    ):
+        first = ingest_rest(client, load("sandbox"), lake, store, now=NOW)
+        again = ingest_rest(client, load("sandbox"), lake, store, now=NOW + timedelta(days=1))
+        with RestClient(served.base_url, "wrong") as stranger, pytest.raises(SourceRefused):
+            ingest_rest(stranger, load("sandbox"), lake, store, now=NOW)
+    assert first.counts.quarantined == 0
+    assert again.counts.landed == 0
+    until = simulated.now(simulated.options.today)
+    for table in TABLES:
+        order = [*table.key, "known_at"]
+        truth = simulated.facts[table.name].select(*table.schema).filter(pl.col("known_at") <= until).sort(order)
+        assert lake.versions(table).collect().sort(order).equals(truth), table.name
+    assert lake.versions(ENTITY).collect().height == len(simulated.options.entities)
