@@ -40,8 +40,11 @@ def knowledge_lags(states: pl.DataFrame, zones: pl.DataFrame, before: datetime) 
     """entity_id, lag_days: within how many days a settlement was learnt, for 95 of 100, as known at `before`.
 
     A payment of yesterday may be in tomorrow's bank file; a receivable that looks open is known to be unpaid only
-    up to that many days ago.
+    up to that many days ago. A settlement was learnt when that day was first told, whatever was corrected since.
     """
-    settled = with_day_of(standing(states, before).drop_nulls("paid_date"), "known_from", zones, "_known")
+    outcome = [*RECEIVABLE, "paid_date"]
+    first_told = states.drop_nulls("paid_date").group_by(outcome).agg(pl.col("known_from").min())
+    still_told = first_told.join(standing(states, before), on=outcome, how="semi")
+    settled = with_day_of(still_told, "known_from", zones, "_known")
     lag = (pl.col("_known") - pl.col("paid_date")).dt.total_days().clip(0, LONGEST_LAG_DAYS)
     return settled.group_by("entity_id").agg(lag_days=lag.quantile(LAG_QUANTILE, "higher").cast(pl.Int64))
