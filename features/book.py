@@ -144,10 +144,9 @@ class Book:
         """The FEATURE frame, in the order of `subjects`.
 
         Their columns, the customer's `segment` and `country` as known at the cutoff, and a Float64 column for every
-        declared feature, null where there is nothing to tell.
+        declared feature, null where there is nothing to tell. `NotFound` for a subject of an entity that is not there.
         """
-        for entity_id in subjects["entity_id"].unique():
-            self.time_zone(entity_id)
+        self._refuse_strangers(subjects)
         numbered = subject_columns(subjects.with_row_index("_row"), self.masters).sort("_row")
         return self.prepared.lookup(numbered).select(*subjects.columns, "segment", "country", *self.feature_names)
 
@@ -158,6 +157,11 @@ class Book:
     def day_start(self, day: date, entity_id: str) -> datetime:
         """The instant at which `day` starts where the entity is."""
         return day_start(day, self.time_zone(entity_id))
+
+    def _refuse_strangers(self, subjects: pl.DataFrame) -> None:
+        strangers = subjects.join(self.zones, on="entity_id", how="anti")["entity_id"]
+        if len(strangers):
+            self.time_zone(strangers[0])
 
     def _subjects(self, rows: pl.DataFrame) -> pl.DataFrame:
         return _ordered(with_day_start(rows, "cutoff_day", self.zones, "cutoff"))
