@@ -55,7 +55,7 @@ class _Chances:
 def _answer(
     row: Mapping[str, Any], k: int, chances: _Chances, expected: float, parts: Floats, typical: float
 ) -> PaymentPrediction:
-    availability, why = _availability(row)
+    availability, why = _availability(row, chances.horizon_days)
     said = availability != "none"
     cutoff: date = row["cutoff_day"]
     due: date = row["due_date"]
@@ -86,10 +86,12 @@ def _answer(
     )
 
 
-def _availability(row: Mapping[str, Any]) -> tuple[str, str | None]:
+def _availability(row: Mapping[str, Any], horizon_days: int) -> tuple[str, str | None]:
     past_due = (row["cutoff_day"] - row["due_date"]).days
     if past_due > LAST_DAY:
         return "none", f"{past_due} days past due; payment dates are learnt up to {LAST_DAY} days past due"
+    if -past_due >= horizon_days:
+        return "none", f"due in {-past_due} days; payment dates are foreseen up to {horizon_days - 1} days ahead"
     settled = int(row.get("days_late_count") or 0)
     if settled < OWN_HISTORY:
         return "pooled", f"{settled} settled invoices of this customer; its own history counts from {OWN_HISTORY} on"

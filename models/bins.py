@@ -14,10 +14,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.calendars import business_calendar
+from features.errors import BadInput
 from features.events import WEEKDAYS
 
 Ints = NDArray[np.int64]
 Matrix = NDArray[np.float32]
+
+# How an unknown day is written among days since 1970-01-01.
+UNKNOWN = np.iinfo(np.int64).min
 
 DAILY_UNTIL = 45
 WEEKS = 12
@@ -25,6 +29,8 @@ MONTHS = 8
 MONTH_DAYS = 30
 # Last day, relative to due, that any bin covers: what is paid later counts as "not within the horizon".
 LAST_DAY = DAILY_UNTIL + 7 * WEEKS + MONTH_DAYS * MONTHS
+# Days from its start that a receivable's bins cover at most: a due date in 9999 means "none" to those who write it.
+LONGEST_WAIT = 1_100
 
 # Customer habits (features) that a bin is held against, each in days past due.
 HABITS = (
@@ -83,14 +89,19 @@ class Grid:
 
 
 def epoch_days(frame: pl.DataFrame, column: str) -> Ints:
-    """A Date column as days since 1970-01-01; null becomes the smallest integer."""
-    return frame[column].cast(pl.Int32).cast(pl.Int64).fill_null(np.iinfo(np.int64).min).to_numpy()
+    """A Date column as days since 1970-01-01; null becomes `UNKNOWN`."""
+    return frame[column].cast(pl.Int32).cast(pl.Int64).fill_null(UNKNOWN).to_numpy()
 
 
 def grid(start: Ints, due: Ints) -> Grid:
     """All bins from `start` to `LAST_DAY` days past due, for n receivables; a start beyond that has none.
 
-    >>> grid(np.array([100]), np.array([100 + LAST_DAY])).width.sum() == 2 * LAST_DAY - LAST_DAY + 1
+    Bins that begin `LONGEST_WAIT` or more days after the start are left out.
+
+    >>> due_on_day_100 = grid(np.array([144]), np.array([100]))
+    >>> due_on_day_100.first[:5].tolist(), due_on_day_100.width[:5].tolist()
+    ([144, 145, 146, 153, 160], [1, 1, 7, 7, 7])
+    >>> int(due_on_day_100.first[-1] + due_on_day_100.width[-1] - 1) == 100 + LAST_DAY
     True
     """
     edges = np.concatenate(
@@ -99,12 +110,12 @@ def grid(start: Ints, due: Ints) -> Grid:
             DAILY_UNTIL + 1 + 7 * WEEKS + MONTH_DAYS * np.arange(1, MONTHS + 1),
         ]
     )
-    daily = np.maximum(due + DAILY_UNTIL + 1 - start, 0)
+    daily = np.clip(due + DAILY_UNTIL + 1 - start, 0, LONGEST_WAIT)
     parts = [_daily_bins(start, daily)]
     for low, high in pairwise(edges):
         first = np.maximum(due + low, start)
         width = due + high - first
-        row = np.flatnonzero(width > 0)
+        row = np.flatnonzero((width > 0) & (first - start < LONGEST_WAIT))
         parts.append(Grid(row, first[row], width[row]))
     whole = Grid(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("row", "first", "width")))
     return whole.take(np.lexsort((whole.first, whole.row)))
@@ -117,9 +128,9 @@ def _daily_bins(start: Ints, count: Ints) -> Grid:
 
 
 def bin_features(bins: Grid, frame: pl.DataFrame, countries: Sequence[str | None]) -> Matrix:
-    """(m, len(BIN_FEATURES)) what is special about each bin.
+    """(m, len(BIN_FEATURES)) what is special about each bin; NaN where that is not known, or the bin is no single day.
 
-    frame      FEATURE frame of the n receivables
+    frame      FEATURE frame of the n receivables; `BadInput` names a habit that it does not have
     countries  (n,) the payer's country, for its business days
     """
     start, due = epoch_days(frame, "cutoff_day"), epoch_days(frame, "due_date")
@@ -129,7 +140,9 @@ def bin_features(bins: Grid, frame: pl.DataFrame, countries: Sequence[str | None
     month = day.astype("datetime64[M]")
     single = bins.width == 1
     weekday = (bins.first + 3) % 7
-    calendar = _Calendars(bins, due, countries)
+    # counted from the due date, or from as near to it as any bin can be
+    counted_from = np.minimum(due, start + LONGEST_WAIT)[bins.row]
+    calendar = _Calendars(bins, counted_from, countries)
     habits = {name: _habit(frame, name)[bins.row] for name in (*HABITS, BUSINESS_HABIT, MONTH_END_HABIT, LAST_PAID)}
     weekday_habits = np.stack([_habit(frame, name) for name in WEEKDAY_HABITS], axis=1)
     since_paid = wait + habits[LAST_PAID]
@@ -156,6 +169,8 @@ def bin_features(bins: Grid, frame: pl.DataFrame, countries: Sequence[str | None
 
 
 def _habit(frame: pl.DataFrame, name: str) -> NDArray[np.float64]:
+    if name not in frame.columns:
+        raise BadInput(f"the ledger has no feature {name!r}, against which the days ahead are held; declare it")
     return frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
 
 
@@ -167,7 +182,8 @@ def _share_so_far(weekday_habits: NDArray[np.float64]) -> NDArray[np.float64]:
 class _Calendars:
     """Business-day facts of each bin, by the country of its payer."""
 
-    def __init__(self, bins: Grid, due: Ints, countries: Sequence[str | None]) -> None:
+    def __init__(self, bins: Grid, counted_from: Ints, countries: Sequence[str | None]) -> None:
+        """counted_from: (m,) the day from which each bin's business days past due are counted."""
         m = len(bins.row)
         self.is_business = np.zeros(m, dtype=bool)
         self.days_off_before = np.zeros(m, dtype=np.int64)
@@ -175,17 +191,18 @@ class _Calendars:
         self.past_due = np.zeros(m, dtype=np.int64)
         if m == 0:
             return
-        low = int(min(bins.first.min(), due.min())) - 40
-        high = int(max(bins.first.max(), due.max())) + 40
+        # the margin reaches over every month's end and every holiday observed on another year's side of New Year
+        low = int(min(bins.first.min(), counted_from.min())) - 40
+        high = int(max(bins.first.max(), counted_from.max())) + 40
         country_of = np.array([c or "" for c in countries])
         for country in np.unique(country_of):
             table = _CalendarTable(country or None, low, high)
             at = np.flatnonzero((country_of == country)[bins.row])
-            day, due_day = bins.first[at] - low, due[bins.row[at]] - low
+            day, from_day = bins.first[at] - low, counted_from[at] - low
             self.is_business[at] = table.is_business[day]
             self.days_off_before[at] = table.days_off_before[day]
             self.to_month_end[at] = table.to_month_end[day]
-            self.past_due[at] = table.count_before[day] - table.count_before[due_day]
+            self.past_due[at] = table.count_before[day] - table.count_before[from_day]
 
 
 class _CalendarTable:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.bins import Grid, Ints, Matrix, grid
+from models.bins import UNKNOWN, Grid, Ints, Matrix, grid
 from models.distribution import Distribution
 
 Floats = NDArray[np.float64]
@@ -72,18 +72,20 @@ class Episodes:
 def episodes(start: Ints, due: Ints, paid: Ints, observed_until: Ints, *, empty_bins: int, seed: int) -> Episodes:
     """The bins in which each receivable was at risk, thinned to about `empty_bins` without payment per receivable.
 
-    paid            (n,) day of payment, the smallest integer where unknown
+    paid            (n,) day of payment, `UNKNOWN` where there is none
     observed_until  (n,) last day it is known to have been unpaid, where `paid` is unknown
+
+    A bin of several days that ends after `observed_until` is left out: nobody knows how it ended.
     """
     bins = grid(start, due)
-    end = np.where(paid > np.iinfo(np.int64).min, paid, observed_until)[bins.row]
     last = bins.first + bins.width - 1
+    unpaid_through = np.where(paid != UNKNOWN, paid - 1, observed_until)
+    empty = last <= unpaid_through[bins.row]
     hit = (paid[bins.row] >= bins.first) & (paid[bins.row] <= last)
-    empty = last <= np.where(paid[bins.row] > np.iinfo(np.int64).min, end - 1, end)
-    per_row = np.bincount(bins.row[empty & ~hit], minlength=len(start))
+    per_row = np.bincount(bins.row[empty], minlength=len(start))
     keep_share = np.minimum(1.0, empty_bins / np.maximum(per_row, 1))
     drawn = np.random.default_rng(seed).random(len(bins.row)) < keep_share[bins.row]
-    chosen = np.flatnonzero(hit | (empty & ~hit & drawn))
+    chosen = np.flatnonzero(hit | (empty & drawn))
     weight = np.where(hit, 1.0, 1.0 / keep_share[bins.row])[chosen]
     return Episodes(bins.take(chosen), hit[chosen].astype(np.float64), weight)
 

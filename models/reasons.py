@@ -184,6 +184,6 @@ def contributions(
 
 def in_words(days: Floats, row: Row) -> tuple[Reason, ...]:
     """Reasons of one receivable, largest first; families without any effect are left out."""
-    told = [Reason(f.name, f.words(row), float(d)) for f, d in zip(FAMILIES, days, strict=False)]
+    told = [Reason(f.name, f.words(row), float(d)) for f, d in zip(FAMILIES, days[:-1], strict=True)]
     told.append(Reason("calendar ahead", REST, float(days[-1])))
     return tuple(sorted((r for r in told if r.days), key=lambda r: -abs(r.days)))
