@@ -10,7 +10,7 @@ from rich.console import Console
 
 from features.errors import BadInput, BadSetting, DuecastError, NotFound
 from features.lake import Lake
-from features.tables import ALLOCATION, CUSTOMER, ENTITY, INVOICE, PAYMENT, TABLES
+from features.tables import ALLOCATION, CUSTOMER, CUSTOMER_ATTRIBUTE, ENTITY, FX_RATE, INVOICE, PAYMENT, TABLES
 from pipelines.ingest import ingest_files
 from pipelines.mapping import load, parse
 from pipelines.run_report import RunReport, render
@@ -386,6 +386,100 @@ def test_a_missing_amount_may_fall_back_where_the_mapping_says_so(world: World) 
     assert world.lake.versions(INVOICE).collect()["amount_minor"].to_list() == [1250]
     assert "amount is None" in world.quarantined()[0]
     assert "in column 'amount' or 'net'" in world.quarantined()[0]
+
+
+# other formats and tables
+
+TYPED = """\
+source: typed
+entities: {UK: {name: Acme Ltd, currency: GBP, time_zone: UTC}}
+files:
+  - path: ar.*
+    format: FORMAT
+    dates: "%d.%m.%Y"
+    tables:
+      - table: invoice
+        known_at: {instant: booked}
+        fields: {invoice_id: id, customer_id: customer, issue_date: issued, due_date: due, amount: amount}
+"""
+INVOICES = pl.DataFrame(
+    {
+        "id": [1001, 1002],
+        "customer": ["C1", "C2"],
+        "issued": [date(2024, 1, 10), date(2024, 1, 11)],
+        "due": ["09.02.2024", "10.02.2024"],
+        "amount": [100.5, 0.1 + 0.2],
+        "booked": ["2024-01-10T08:00:00Z", "2024-01-11T08:00:00.0001Z"],
+    }
+)
+
+
+def write_csv(path: Path) -> None:
+    texts = INVOICES.with_columns(pl.col("issued").dt.to_string("%d.%m.%Y"), pl.Series("amount", ["100,5", "0,30"]))
+    texts.write_csv(path, separator=";")
+
+
+def write_xlsx(path: Path) -> None:
+    INVOICES.write_excel(path)
+
+
+def write_parquet(path: Path) -> None:
+    INVOICES.write_parquet(path)
+
+
+def test_the_same_ledger_is_the_same_facts_in_every_format(world: World) -> None:
+    landed = []
+    for kind, write in {"csv": write_csv, "parquet": write_parquet, "xlsx": write_xlsx}.items():
+        write(world.folder / f"ar.{kind}")
+        mapping = TYPED.replace("FORMAT", kind)
+        if kind == "csv":
+            mapping = mapping.replace("    dates:", '    separator: ";"\n    decimal: ","\n    dates:')
+        report = ingest_files(world.folder, parse(mapping, "m"), world.lake, world.store, now=NOW)
+        landed.append(report.counts)
+        (world.folder / f"ar.{kind}").unlink()
+    assert landed == [Counts(3, 3), Counts(3, 0, 3), Counts(3, 0, 3)]
+    facts = world.lake.versions(INVOICE).select("invoice_id", "issue_date", "amount_minor", "known_at").collect()
+    assert facts.rows() == [
+        ("1001", date(2024, 1, 10), 10050, datetime(2024, 1, 10, 8, tzinfo=UTC)),
+        ("1002", date(2024, 1, 11), 30, datetime(2024, 1, 11, 8, 0, 0, 1000, tzinfo=UTC)),
+    ]
+
+
+def test_what_a_source_dates_itself_is_not_dated_again(world: World) -> None:
+    """A correction with its own instant keeps it, also when it is older than this ingest."""
+    mapping = TYPED.replace("FORMAT", "parquet")
+    for amount, booked in ((1.0, "2024-01-10T08:00:00Z"), (2.0, "2024-01-20T08:00:00Z")):
+        changed = INVOICES.head(1).with_columns(pl.lit(amount).alias("amount"), pl.lit(booked).alias("booked"))
+        changed.write_parquet(world.folder / "ar.parquet")
+        ingest_files(world.folder, parse(mapping, "m"), world.lake, world.store, now=NOW)
+    assert world.lake.versions(INVOICE).collect()["known_at"].to_list() == [
+        datetime(2024, 1, 10, 8, tzinfo=UTC),
+        datetime(2024, 1, 20, 8, tzinfo=UTC),
+    ]
+
+
+def test_rates_and_long_attributes_get_their_ids_by_themselves(world: World) -> None:
+    mapping = """\
+source: side
+entities: {UK: {name: Acme Ltd, currency: GBP, time_zone: UTC}}
+files:
+  - path: ar.csv
+    tables:
+      - table: fx_rate
+        when: {column: kind, equals: rate}
+        fields: {currency: what, to_currency: {constant: GBP}, day: day, rate: value}
+      - table: customer_attribute
+        when: [{column: kind, not_equals: rate}, {column: what, matches: "^[a-z]+$"}]
+        fields: {customer_id: kind, name: what, day: day, value: value}
+"""
+    ledger = (
+        "kind,what,day,value\nrate,EUR,2024-01-10,0.8612345\nrate,USD,2024-01-10,-1\nC1,staff,2024-01-10,12\nC1,X,,\n"
+    )
+    report = world.ingest(ledger, mapping=mapping)
+    assert [f.counts for f in report.feeds[1:]] == [Counts(1, 1), Counts(2, 1, 0, 1)]
+    assert world.lake.versions(FX_RATE).collect()["fx_rate_id"].to_list() == ["EUR:GBP:2024-01-10"]
+    attributes = world.lake.versions(CUSTOMER_ATTRIBUTE).select("attribute_id", "value").collect()
+    assert attributes.rows() == [("C1:staff:2024-01-10", 12.0)]
 
 
 # the files that the shipped mappings are for
