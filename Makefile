@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup demo test check format docs bench nightly clean
+.PHONY: setup demo test check format docs results lock clean
 
 setup: $(STAMP)  ## make the environment, .venv
 
@@ -41,6 +41,9 @@ format: setup
 
 docs: setup  ## regenerate the catalogues in the package READMEs
 	@$(BIN)/python -m pipelines.catalogues
+
+results: setup  ## run the benchmarks and write the README's results (half an hour)
+	@$(BIN)/python tests/bench/results.py
 
 lock:  ## resolve the pinned versions anew (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url --no-header \

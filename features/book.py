@@ -36,6 +36,9 @@ SUBJECT = (
     "cutoff",
 )
 
+# Days past due on which a receivable that is still open is looked at again, to learn how such ones end.
+SEEN_AGAIN = (-7, 1, 15, 45)
+
 
 class Book:
     """Facts with everything derived from them, each derived once and when first asked for."""
@@ -115,6 +118,10 @@ class Book:
             pl.col("known_to").is_null() | (pl.col("known_to") >= pl.col("cutoff"))
         )
         return _ordered(with_day_start(rows, "cutoff_day", self.zones, "cutoff").filter(standing_then))
+
+    def seen_again(self, until: date) -> pl.DataFrame:
+        """SUBJECT rows of what was still open on each of the `SEEN_AGAIN` days past due, before `until`."""
+        return pl.concat([self.still_open(date.min, until, days) for days in SEEN_AGAIN])
 
     def open_receivables(self, as_of: datetime, entity_id: str | None = None) -> pl.DataFrame:
         """SUBJECT rows of all that was open, as known at `as_of` (of one entity, where named)."""

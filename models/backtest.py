@@ -25,7 +25,8 @@ EXAMPLES = 6
 ROWS_AT_ONCE = 8192
 OUTCOME = ("paid_date", "cancelled", "observed_until")
 
-Train = Callable[[pl.DataFrame], Fitted]
+# From the LABELLED rows first seen before an instant, with what was known at that instant, to something that answers.
+Train = Callable[[pl.DataFrame, datetime], Fitted]
 
 
 class Book(Protocol):
@@ -123,7 +124,7 @@ class _Run:
             return Backtest(rows, {}, [used], _no_examples(rows))
         training = self._training(origin)
         fitted = {baseline.name: baseline.fit(training) for baseline in self.settings.baselines}
-        fitted[OURS] = self.train(training)
+        fitted[OURS] = self.train(training, self._instant(origin))
         features = rows.select(asked.columns)
         uniform = np.random.default_rng([self.settings.seed, number]).random(len(rows))
         scored = {

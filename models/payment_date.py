@@ -9,28 +9,28 @@ It is a discrete-time hazard (`models.hazard`) over day bins (`models.bins`) tha
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-from features.errors import BadInput
-from models.calibration import Calibration, fit_calibration, identity
-from models.distribution import Distribution
-from models.model_files import read_model, write_model
-from models.predictions import PaymentPrediction
-from models.scorer import Scorer, feature_values, fit_scorer
 
+from features.errors import BadInput
 from models import hazard
 from models.answers import answers, days_past_due
 from models.bins import LONGEST_WAIT, UNKNOWN, epoch_days
+from models.calibration import Calibration, fit_calibration, identity
+from models.distribution import Distribution
 from models.hazard import HazardSettings
+from models.model_files import read_model, write_model
+from models.predictions import PaymentPrediction
 from models.reasons import fit_explainer
+from models.scorer import Scorer, feature_values, fit_scorer
 
 FEWEST_SETTLED = 30
 HELD_OUT_SHARE = 0.15
-FEWEST_HELD_OUT = 50
+FEWEST_HELD_OUT, MOST_HELD_OUT = 50, 2_000
 EXPLAINED_ROWS = 4_000
 
 
@@ -68,6 +68,8 @@ class PaymentDateModel:
 
 def train(labelled: pl.DataFrame, names: Sequence[str], *, seed: int = 7, use_open: bool = True) -> PaymentDateModel:
     """Train on a LABELLED frame: every row one receivable at one cutoff.
+
+    A receivable may come at several cutoffs: at issue, and again while it is still open (`features.book.still_open`).
 
     names     the feature columns to learn from
     use_open  False drops what is still open instead of learning "not paid so far" from it (to show what that costs)
@@ -112,12 +114,17 @@ def train(labelled: pl.DataFrame, names: Sequence[str], *, seed: int = 7, use_op
 def _rehearse(
     rows: pl.DataFrame, names: tuple[str, ...], settings: HazardSettings, seed: int, *, use_open: bool
 ) -> tuple[int, Calibration]:
-    """Train on the older part as it was known then and look at the newest: how many trees, and how far off is the cdf?
+    """Train on the older part as it was known then and look at the next: how many trees, and how far off is the cdf?
 
-    Too few rows for that: half the trees, no correction.
+    The held-out rows are the newest that have had time to be paid, and few enough that the rehearsal is no staler than
+    the model will be when it is used. Too few rows for that: half the trees, no correction.
     """
-    cut: date = rows["cutoff_day"][int(len(rows) * (1 - HELD_OUT_SHARE))]
-    newest = rows.filter(pl.col("cutoff_day") >= cut)
+    ripe = rows.filter(pl.col("cutoff_day") <= _last_day(rows) - timedelta(days=_usual_wait_days(rows)))
+    held_out = min(int(len(ripe) * HELD_OUT_SHARE), MOST_HELD_OUT)
+    if held_out < FEWEST_HELD_OUT:
+        return settings.trees // 2, identity()
+    cut: date = ripe["cutoff_day"][-held_out]
+    newest = ripe.filter(pl.col("cutoff_day") >= cut)
     older = known_before(rows.filter(pl.col("cutoff_day") < cut), cut)
     older = older if use_open else _closed(older)
     seen = older["paid_date"].is_not_null().sum()
@@ -126,6 +133,18 @@ def _rehearse(
     rehearsal = fit_scorer(older, names, settings, seed, held_out=newest)
     rounds = int(np.median([max(booster.best_iteration, 10) for booster in rehearsal.boosters]))
     return rounds, _calibrated(rehearsal, newest, seed)
+
+
+def _usual_wait_days(rows: pl.DataFrame) -> int:
+    """Days from cutoff to payment within which 9 of 10 were paid, of those paid so far."""
+    wait = (rows["paid_date"] - rows["cutoff_day"]).dt.total_days().quantile(0.9, "higher")
+    return int(wait or 0)
+
+
+def _last_day(rows: pl.DataFrame) -> date:
+    last = rows["observed_until"].max()
+    assert isinstance(last, date)
+    return last
 
 
 def _closed(rows: pl.DataFrame) -> pl.DataFrame:

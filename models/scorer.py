@@ -59,7 +59,7 @@ def fit_scorer(
 ) -> Scorer:
     """The ridge line and the hazard; `rounds` fixes the number of trees, `held_out` finds it."""
     values = feature_values(rows, names)
-    location, expected = fit_crossed(names, values, _days_late(rows))
+    location, expected = fit_crossed(names, values, _days_late_first_seen(rows))
     boosters = []
     for bag in range(settings.bags):
         lived = _lived(rows, settings, seed + bag)
@@ -99,5 +99,11 @@ def _lived(rows: pl.DataFrame, settings: HazardSettings, seed: int) -> Episodes:
     )
 
 
-def _days_late(rows: pl.DataFrame) -> Floats:
-    return (rows["paid_date"] - rows["due_date"]).dt.total_days().cast(pl.Float64).fill_null(float("nan")).to_numpy()
+def _days_late_first_seen(rows: pl.DataFrame) -> Floats:
+    """(n,) days late where a receivable is seen for the first time, NaN where it is seen again or was not paid.
+
+    A line through those that are seen again would be drawn to the late ones: only they are still there to be seen.
+    """
+    first = pl.col("cutoff") == pl.col("cutoff").min().over("entity_id", "invoice_id", "instalment")
+    late = (pl.col("paid_date") - pl.col("due_date")).dt.total_days().cast(pl.Float64)
+    return rows.select(pl.when(first).then(late).fill_null(float("nan"))).to_series().to_numpy()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -46,7 +46,7 @@ def train(lake: Lake, mlruns: Path, report: Path, *, seed: int, step: Step = lam
     write(evaluation, report)
     step("training on everything")
     labelled = book.labelled(all_at_issue(book))
-    model = learner(book, seed)(labelled)
+    model = learner(book, seed)(labelled, book.last_known())
     step("registering")
     days = labelled["cutoff_day"]
     lineage = registry.Lineage(
@@ -60,9 +60,18 @@ def train(lake: Lake, mlruns: Path, report: Path, *, seed: int, step: Step = lam
     return Trained(registry.register(model, frame, lineage, mlruns=mlruns), model, evaluation)
 
 
-def learner(book: Book, seed: int) -> Callable[[pl.DataFrame], PaymentDateModel]:
-    """What turns a LABELLED frame of `book` into a model."""
-    return lambda labelled: payment_date.train(labelled, book.feature_names, seed=seed)
+def learner(book: Book, seed: int, *, use_open: bool = True) -> Callable[[pl.DataFrame, datetime], PaymentDateModel]:
+    """What turns the LABELLED rows seen at issue before an instant into a model.
+
+    It adds the same receivables seen again while they were open: served predictions are mostly about such ones.
+    """
+
+    def learn(at_issue: pl.DataFrame, before: datetime) -> PaymentDateModel:
+        again = book.seen_again(before.date()).filter(pl.col("cutoff") < before)
+        rows = pl.concat([at_issue, book.labelled(book.features(again), before)])
+        return payment_date.train(rows, book.feature_names, seed=seed, use_open=use_open)
+
+    return learn
 
 
 def all_at_issue(book: Book) -> pl.DataFrame:

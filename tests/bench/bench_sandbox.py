@@ -16,16 +16,15 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 from rich.console import Console
 from rich.table import Table
 
 from features.book import Book
 from features.facts import Facts
-from models import payment_date
 from models.backtest import OURS
 from models.evaluation import Evaluation, EvaluationSettings, evaluate
 from models.report import terminal_table, write
+from pipelines.train import learner
 from services.sandbox.options import WorldOptions
 from services.sandbox.world import simulate
 
@@ -70,11 +69,7 @@ def main() -> None:
 def judged(book: Book, cutoff: date, until: date, origins: int, *, use_open: bool) -> Evaluation:
     """The evaluation of our model, trained with or without what is still open."""
     settings = EvaluationSettings(cutoff=cutoff, until=until, origins=origins, seed=SEED)
-
-    def train(labelled: pl.DataFrame) -> payment_date.PaymentDateModel:
-        return payment_date.train(labelled, book.feature_names, seed=SEED, use_open=use_open)
-
-    return evaluate(book, train, settings)
+    return evaluate(book, learner(book, SEED, use_open=use_open), settings)
 
 
 def late_closing(with_open: Evaluation, without: Evaluation) -> dict[str, dict[str, float]]:

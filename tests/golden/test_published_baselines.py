@@ -25,7 +25,7 @@ def test_the_published_rules_come_out_as_published(tmp_path):
         date(2013, 6, 9), date(2014, 1, 1), draws=20, segment_draws=1, baselines=(DueDate(), CustomerAverage())
     )
     store.close()
-    found = evaluate(Book(Facts.read(lake)), DueDate().fit, settings)
+    found = evaluate(Book(Facts.read(lake)), lambda labelled, _: DueDate().fit(labelled), settings)
     due_date, average = found.overall.baselines["due_date"].values, found.overall.baselines["customer_average"].values
     assert found.data["n"] == 608
     assert due_date["days.mae"] == pytest.approx(11.09, abs=0.005)

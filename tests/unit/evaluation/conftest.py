@@ -179,4 +179,4 @@ def evaluation(ledger, truth, quick) -> Evaluation:
     """The true forecaster on two origins, beside all four baselines."""
     settings = quick(origins=2)
     settings = replace(settings, baselines=(*settings.baselines, LightGBMQuantiles(rounds=10)))
-    return evaluate(FakeBook(ledger, last_day=date(2024, 6, 30)), lambda labelled: truth, settings)
+    return evaluate(FakeBook(ledger, last_day=date(2024, 6, 30)), lambda labelled, _: truth, settings)

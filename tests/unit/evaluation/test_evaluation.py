@@ -23,7 +23,7 @@ NAMED_IN_THE_BRIEF = (
 
 
 def test_who_knows_every_outcome_scores_perfectly(book, oracle, quick):
-    found = evaluate(book, lambda labelled: oracle, quick())
+    found = evaluate(book, lambda labelled, _: oracle, quick())
     ours = found.metrics
     assert [ours[n] for n in ("days.mae", "days.median_error", "days.pinball", "days.crps", "late.brier")] == [0.0] * 5
     assert [ours[n] for n in ("late.roc_auc", "late.average_precision", "days.coverage_50")] == [1.0] * 3
@@ -44,7 +44,7 @@ def test_who_knows_the_truth_covers_what_it_says_and_beats_every_baseline(evalua
 def test_training_knows_nothing_from_its_origin_on(book, truth, quick):
     trained = []
 
-    def train(labelled):
+    def train(labelled, before):
         trained.append(labelled)
         return truth
 
@@ -67,7 +67,7 @@ def test_a_forecaster_never_sees_an_outcome(book, truth, quick):
             seen.append(set(features.columns))
             return truth.distribution(features)
 
-    evaluate(book, lambda labelled: Watching(), quick())
+    evaluate(book, lambda labelled, _: Watching(), quick())
     assert seen
     assert all(columns.isdisjoint({"paid_date", "cancelled", "observed_until", "origin"}) for columns in seen)
 
@@ -83,7 +83,7 @@ def test_every_row_is_tested_once_in_its_own_window(evaluation, ledger):
 
 
 def test_frozen_history_asks_for_nothing_later_than_the_origin(book, truth, quick):
-    frozen = evaluate(book, lambda labelled: truth, quick(history="frozen", origins=2))
+    frozen = evaluate(book, lambda labelled, _: truth, quick(history="frozen", origins=2))
     origins = [origin for origin, _ in quick(origins=2).windows()]
     assert [asked["cutoff"].max().date() for asked in book.asked[1:]] == origins
     assert all((asked["cutoff_day"] == asked["issue_date"]).all() for asked in book.asked)
@@ -93,7 +93,7 @@ def test_frozen_history_asks_for_nothing_later_than_the_origin(book, truth, quic
 def test_frozen_and_as_of_are_the_same_question_on_the_first_day_only(book, truth, quick):
     first_day = {"until": date(2023, 7, 2)}
     as_of, frozen, longer, longer_frozen = (
-        evaluate(book, lambda labelled: truth, quick(**changes)).overall.baselines["customer_average"].values
+        evaluate(book, lambda labelled, _: truth, quick(**changes)).overall.baselines["customer_average"].values
         for changes in (first_day, first_day | {"history": "frozen"}, {}, {"history": "frozen"})
     )
     assert json.dumps(as_of) == json.dumps(frozen)
@@ -131,12 +131,12 @@ def test_open_cancelled_and_withdrawn_rows_are_counted_and_left_out_where_unknow
         cancelled=pl.col("invoice_id").is_in(cancelled),
         withdrawn=pl.col("invoice_id").is_in(withdrawn),
     )
-    whole = evaluate(book, lambda labelled: truth, quick())
+    whole = evaluate(book, lambda labelled, _: truth, quick())
     n = len(test_rows) - 2
     counts = ("n", "closed", "cancelled", "open", "withdrawn", "late_known", "late_unknown")
     assert [whole.data[name] for name in counts] == [n, n - 7, 3, 4, 2, n, 0]
     book.last_day = date(2023, 7, 20)  # the day after, none of them is due and few are paid
-    young = evaluate(book, lambda labelled: truth, quick(until=date(2023, 7, 15)))
+    young = evaluate(book, lambda labelled, _: truth, quick(until=date(2023, 7, 15)))
     assert young.data["closed"] == young.data["late_known"] == 0
     assert young.data["late_unknown"] == young.data["n"] > 0
     assert np.isnan(young.metrics["days.mae"])
@@ -144,7 +144,7 @@ def test_open_cancelled_and_withdrawn_rows_are_counted_and_left_out_where_unknow
 
 
 def test_late_days_moves_the_event(book, truth, quick):
-    one, ten = (evaluate(book, lambda labelled: truth, quick(late_days=k)).data["late_share"] for k in (1, 10))
+    one, ten = (evaluate(book, lambda labelled, _: truth, quick(late_days=k)).data["late_share"] for k in (1, 10))
     assert one > ten > 0
 
 
@@ -176,21 +176,21 @@ def test_a_further_text_column_is_a_segment(book, truth, quick):
             trade = pl.when(pl.col("customer_id") < "C2").then(pl.lit("retail"))
             return super().features(subjects).with_columns(trade=trade)
 
-    found = evaluate(WithTrade(book.ledger, book.last_day), lambda labelled: truth, quick())
+    found = evaluate(WithTrade(book.ledger, book.last_day), lambda labelled, _: truth, quick())
     assert set(found.segments["trade"]) == {"none", "retail"}
 
 
 def test_a_new_customer_has_fewer_than_three_settled_invoices(book, ledger, truth, quick):
     fresh = pl.col("customer_id").is_in(["C1", "C2"])
     book.ledger = ledger.filter(~fresh | (pl.col("issue_date") >= date(2023, 7, 1)))
-    found = evaluate(book, lambda labelled: truth, quick())
+    found = evaluate(book, lambda labelled, _: truth, quick())
     settled = found.rows["days_late_count"]
     assert found.segments["customer"]["new"].ours.counts["n"] == (settled < 3).sum() > 0
 
 
 def test_the_seed_decides(book, truth, quick):
     first, again, other = (
-        json.dumps(evaluate(book, lambda labelled: truth, quick(seed=seed)).as_json()) for seed in (1, 1, 2)
+        json.dumps(evaluate(book, lambda labelled, _: truth, quick(seed=seed)).as_json()) for seed in (1, 1, 2)
     )
     assert first == again
     assert first != other
@@ -198,7 +198,7 @@ def test_the_seed_decides(book, truth, quick):
 
 def test_an_empty_window_among_several_is_reported_and_skipped(book, ledger, truth, quick):
     book.ledger = ledger.filter(~pl.col("issue_date").is_between(date(2023, 7, 31), date(2023, 8, 29)))
-    found = evaluate(book, lambda labelled: truth, quick(origins=3))
+    found = evaluate(book, lambda labelled, _: truth, quick(origins=3))
     assert [window["test"] > 0 for window in found.data["windows"]] == [True, False, True]
 
 
@@ -212,18 +212,18 @@ def test_an_empty_window_among_several_is_reported_and_skipped(book, ledger, tru
 )
 def test_a_cutoff_that_cannot_work_is_the_callers_to_mend(book, truth, quick, cutoff, until, words):
     with pytest.raises(BadInput, match=words):
-        evaluate(book, lambda labelled: truth, quick(cutoff=cutoff, until=until))
+        evaluate(book, lambda labelled, _: truth, quick(cutoff=cutoff, until=until))
 
 
 def test_an_empty_ledger(book, truth, quick):
     book.ledger = book.ledger.clear()
     with pytest.raises(BadInput, match="the ledger has no receivables up to then"):
-        evaluate(book, lambda labelled: truth, quick())
+        evaluate(book, lambda labelled, _: truth, quick())
 
 
 def test_a_ledger_of_two_rows(book, ledger, truth, quick):
     book.ledger = pl.concat([ledger.head(1), ledger.filter(pl.col("issue_date") >= date(2023, 7, 1)).head(1)])
-    found = evaluate(book, lambda labelled: truth, quick())
+    found = evaluate(book, lambda labelled, _: truth, quick())
     assert found.data["n"] == 1
     assert found.as_json()["intervals"]["days.mae.low"] is None
 

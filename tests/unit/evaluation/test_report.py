@@ -76,12 +76,12 @@ def test_the_terminal_table_fits_100_columns(evaluation):
 
 def test_a_young_ledger_has_a_report_too(book, truth, quick, tmp_path):
     book.last_day = date(2023, 7, 3)
-    young = evaluate(book, lambda labelled: truth, quick(until=date(2023, 7, 3)))
+    young = evaluate(book, lambda labelled, _: truth, quick(until=date(2023, 7, 3)))
     text = report.write(young, tmp_path).read_text()
     assert "100.0 % of the invoices are not paid" in text
     assert "| MAE, days | n/a | n/a | n/a | n/a |" in text
 
 
 def test_without_baselines(book, truth, quick, tmp_path):
-    alone = evaluate(book, lambda labelled: truth, quick(baselines=()))
+    alone = evaluate(book, lambda labelled, _: truth, quick(baselines=()))
     assert "| MAE, days | **" in report.write(alone, tmp_path).read_text()
