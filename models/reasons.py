@@ -32,23 +32,23 @@ class Family:
     words: Callable[[Row], str]
 
 
-def _days(value: float | None) -> str:
-    if value is None:
-        return "an unknown number of days"
+def _days(value: float) -> str:
     size = abs(round(value, 1))
-    return f"{size:g} day{'' if size == 1 else 's'} {'late' if value >= 0 else 'early'}"
+    if not size:
+        return "on the due date"
+    return f"{size:g} day{'' if size == 1 else 's'} {'late' if value > 0 else 'early'}"
 
 
 def _share(value: float | None) -> str:
-    return "none" if value is None else f"{100 * value:.0f} %"
+    return f"{100 * (value or 0):.0f} %"
 
 
 def _usual(row: Row) -> str:
-    count = row.get("days_late_count") or 0
-    if not count:
+    count, mean = row.get("days_late_count"), row.get("days_late_mean")
+    if not count or mean is None:
         return "nothing settled by this customer yet"
     late = _share(row.get("days_late_share_late"))
-    return f"usually pays {_days(row.get('days_late_mean'))} ({count:.0f} settled, {late} late)"
+    return f"usually pays {_days(mean)} ({count:.0f} settled, {late} late)"
 
 
 def _lately(row: Row) -> str:
@@ -88,6 +88,8 @@ def _pooled(row: Row) -> str:
     mean = row.get("entity_days_late_mean_90d")
     if mean is None:
         mean = row.get("entity_days_late_mean")
+    if mean is None:
+        return "nobody has paid this entity yet"
     return f"customers of this entity pay {_days(mean)}"
 
 

@@ -1,7 +1,7 @@
 """From features to a raw distribution: the ridge line, the day bins and the boosters put together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 # Days a distribution looks ahead; a longer wait is "beyond the horizon".
 HORIZON_DAYS = 400
 CHUNK = 2_000
+# Rows of a receivable that is seen again while open tell of the late ones; they must not drown those seen at issue.
+SEEN_AGAIN_WEIGHT = 0.25
 
 
 @dataclass(frozen=True)
@@ -92,11 +94,12 @@ def design(frame: pl.DataFrame, values: Floats, expected: Floats, at_risk: Grid)
 
 
 def _lived(rows: pl.DataFrame, settings: HazardSettings, seed: int) -> Episodes:
-    return hazard.episodes(
+    lived = hazard.episodes(
         *(epoch_days(rows, column) for column in ("cutoff_day", "due_date", "paid_date", "observed_until")),
         empty_bins=settings.empty_bins,
         seed=seed,
     )
+    return replace(lived, weight=lived.weight * _weights(rows)[lived.bins.row])
 
 
 def _days_late_first_seen(rows: pl.DataFrame) -> Floats:
@@ -104,6 +107,15 @@ def _days_late_first_seen(rows: pl.DataFrame) -> Floats:
 
     A line through those that are seen again would be drawn to the late ones: only they are still there to be seen.
     """
-    first = pl.col("cutoff") == pl.col("cutoff").min().over("entity_id", "invoice_id", "instalment")
     late = (pl.col("paid_date") - pl.col("due_date")).dt.total_days().cast(pl.Float64)
-    return rows.select(pl.when(first).then(late).fill_null(float("nan"))).to_series().to_numpy()
+    return rows.select(pl.when(_is_first_seen()).then(late).fill_null(float("nan"))).to_series().to_numpy()
+
+
+def _weights(rows: pl.DataFrame) -> Floats:
+    """(n,) 1 where a receivable is seen for the first time, `SEEN_AGAIN_WEIGHT` where it is seen again."""
+    weight = pl.when(_is_first_seen()).then(1.0).otherwise(SEEN_AGAIN_WEIGHT)
+    return rows.select(weight).to_series().to_numpy()
+
+
+def _is_first_seen() -> pl.Expr:
+    return pl.col("cutoff") == pl.col("cutoff").min().over("entity_id", "invoice_id", "instalment")

@@ -33,7 +33,7 @@ OTHER = "other"
 logger = logging.getLogger(__name__)
 
 
-class Disconnected(Exception):  # noqa: N818  the caller's choice
+class Disconnected(Exception):
     """The caller left before the body was complete."""
 
 

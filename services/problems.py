@@ -75,7 +75,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     errors: tuple[Fault, ...] = ()
 
 
-class Refused(Exception):  # noqa: N818  it is an answer, not a failure of ours
+class Refused(Exception):
     """Stops a request with this problem."""
 
     def __init__(self, kind: Kind, detail: str = "", headers: Mapping[str, str] | None = None) -> None:

@@ -81,7 +81,7 @@ def test_the_same_seed_draws_the_same() -> None:
 
 @pytest.mark.parametrize("open_share", [0.0, 0.4])
 def test_a_forecast_that_is_wrong_becomes_right(open_share: float) -> None:
-    """A forecast that is too slow to say "paid": it states u^1.4 where u is true. Some were only watched for a while."""
+    """The forecast is slow to say "paid": it states u^1.4 where u is true. Some were watched for a while only."""
     rng = np.random.default_rng(2)
     happened = rng.random(20_000) ** 1.4
     watched_until = np.where(rng.random(20_000) < open_share, rng.random(20_000), 1.0)

@@ -84,13 +84,16 @@ def test_one_condition_or_date_format_needs_no_list() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        # fmt: off
         ("source: my-erp\n", "", "my.yaml line 1: missing key 'source'"),
         ("source: my-erp", "source: ''", "source is empty"),
         ("source: my-erp", "source: [a]", "line 1: source is a list; allowed: text"),
         ("source: my-erp", "source:", "line 1: source is empty; allowed: text"),
         ("source: my-erp", "source: my-erp\nsource: other", "key 'source' is given twice"),
-        ("source: my-erp", "sauce: my-erp", "unknown key 'sauce'; allowed: source, entities, entity, files, rest; did you"),
+        (
+            "source: my-erp",
+            "sauce: my-erp",
+            "unknown key 'sauce'; allowed: source, entities, entity, files, rest; did you",
+        ),
         ("source: my-erp", "source: 'my-erp", "not valid YAML"),
         ("currency: GBP", "currency: POUND", "entities.ACME: unknown currency 'POUND'"),
         ("Europe/London", "Europe/Londn", "entities.ACME: unknown time zone 'Europe/Londn'"),
@@ -104,17 +107,29 @@ def test_one_condition_or_date_format_needs_no_list() -> None:
         ("    tables:", "    encoding: utf9\n    tables:", "files[0].encoding is 'utf9'; allowed: a text encoding"),
         ("    tables:", "    header_row: x\n    tables:", "files[0].header_row is 'x'; allowed: a whole number"),
         ("    tables:", "    header_row: 0\n    tables:", "header_row is '0'; allowed: a whole number from 1"),
-        ("    tables:", "    tables: []\n  - path: b.csv\n    tables:", "files[0].tables is an empty list; allowed: a list of"),
+        (
+            "    tables:",
+            "    tables: []\n  - path: b.csv\n    tables:",
+            "files[0].tables is an empty list; allowed: a list of",
+        ),
         ("    tables:", "    decimal: ';'\n    tables:", "files[0].decimal is ';'; allowed: '.' or ','"),
         ("    tables:", "    thousands: .\n    tables:", "files[0].thousands is '.'; allowed: one of"),
         ("    tables:", "    optional: maybe\n    tables:", "optional is 'maybe'; allowed: true or false"),
-        ("    tables:", "    dates: DD.MM.YYYY\n    tables:", "dates is 'DD.MM.YYYY'; allowed: a format such as %Y-%m-%d"),
+        (
+            "    tables:",
+            "    dates: DD.MM.YYYY\n    tables:",
+            "dates is 'DD.MM.YYYY'; allowed: a format such as %Y-%m-%d",
+        ),
         (
             "    tables:",
             "    dates: ['%d/%m/%Y', '%m/%d/%Y']\n    tables:",
             "which read the same text as different days; allowed: one of them",
         ),
-        ("    tables:", "    entity: {constant: ACNE}\n    tables:", "is 'ACNE'; allowed: one of ACME; did you mean 'ACME'"),
+        (
+            "    tables:",
+            "    entity: {constant: ACNE}\n    tables:",
+            "is 'ACNE'; allowed: one of ACME; did you mean 'ACME'",
+        ),
         ("    tables:", "    entity: {colum: X}\n    tables:", "unknown key 'files[0].entity.colum'"),
         ("table: invoice", "table: invoices", "tables[0].table is 'invoices'; allowed: one of allocation,"),
         ("table: invoice", "table: entity", "tables[0].table is 'entity'; allowed: another table"),
@@ -122,29 +137,61 @@ def test_one_condition_or_date_format_needs_no_list() -> None:
         ("amount: Amount", "amout: Amount", "did you mean 'amount'?"),
         ("          amount: Amount\n", "", "fields lacks amount; allowed: invoice needs these fields"),
         ("          due_date: Due\n", "", "fields lacks due_date or terms_days"),
-        ("amount: Amount", "amount: {colum: Amount}", "unknown key 'files[0].tables[0].fields.amount.colum'; allowed: column"),
+        (
+            "amount: Amount",
+            "amount: {colum: Amount}",
+            "unknown key 'files[0].tables[0].fields.amount.colum'; allowed: column",
+        ),
         ("amount: Amount", "amount: {}", "fields.amount has none of them; allowed: exactly one of column, constant"),
         ("amount: Amount", "amount: {column: A, constant: '1'}", "has column and constant; allowed: exactly one"),
-        ("amount: Amount", "amount: {constant: '1', fallback: B}", "fallback given; allowed: only beside column or template"),
+        (
+            "amount: Amount",
+            "amount: {constant: '1', fallback: B}",
+            "fallback given; allowed: only beside column or template",
+        ),
         ("amount: Amount", "amount: {column: A, parser: amunt}", "parser is 'amunt'; allowed: one of amount"),
         ("amount: Amount", "amount: {column: A, parser: amunt}", "did you mean 'amount'?"),
         ("amount: Amount", "amount: {column: A, parser: date}", "parser is 'date'; allowed: amount for amount"),
-        ("amount: Amount", "amount: {column: A, zfill: 3}", "has zfill; allowed: with parser amount: decimal, thousands"),
+        (
+            "amount: Amount",
+            "amount: {column: A, zfill: 3}",
+            "has zfill; allowed: with parser amount: decimal, thousands",
+        ),
         ("amount: Amount", "amount: {column: A, thousands: '.'}", "thousands is '.'; allowed"),
         ("amount: Amount", "amount: [A]", "fields.amount is a list; allowed: text or keys column"),
         ("due_date: Due", "due_date: {column: Due, formats: later}", "formats is 'later'; allowed: a format"),
         ("invoice_id: Invoice", "invoice_id: {template: x}", "template is 'x'; allowed: text with {column} in it"),
         ("invoice_id: Invoice", "invoice_id: {template: '{a'}", "allowed: text with {column} in it"),
-        ("invoice_id: Invoice", "invoice_id: {column: A, extract: '('}", "extract is '('; allowed: a regular expression"),
+        (
+            "invoice_id: Invoice",
+            "invoice_id: {column: A, extract: '('}",
+            "extract is '('; allowed: a regular expression",
+        ),
         ("invoice_id: Invoice", "invoice_id: {column: A, extract: A}", "allowed: a regular expression with a group"),
         ("        fields:", "        when: {column: A}\n        fields:", "when[0] has no condition; allowed: present"),
-        ("        fields:", "        when: {column: A, matches: '['}\n        fields:", "matches is '['; allowed: a regular"),
-        ("        fields:", "        known_at: later\n        fields:", "known_at is 'later'; allowed: keys start_of, instant or one"),
-        ("        fields:", "        known_at: {}\n        fields:", "known_at has neither; allowed: start_of or instant"),
+        (
+            "        fields:",
+            "        when: {column: A, matches: '['}\n        fields:",
+            "matches is '['; allowed: a regular",
+        ),
+        (
+            "        fields:",
+            "        known_at: later\n        fields:",
+            "known_at is 'later'; allowed: keys start_of, instant or one",
+        ),
+        (
+            "        fields:",
+            "        known_at: {}\n        fields:",
+            "known_at has neither; allowed: start_of or instant",
+        ),
         ("        fields:", "        repeats: last\n        fields:", "repeats is 'last'; allowed: conflict"),
-        ("        fields:", "        attributes: {a: A}\n        fields:", "attributes given; allowed: only for table customer_"),
+        (
+            "        fields:",
+            "        attributes: {a: A}\n        fields:",
+            "attributes given; allowed: only for table customer_",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_is_named_with_what_is_allowed(old: str, new: str, said: str) -> None:
     found = complaint(changed(old, new))
     assert said in found

@@ -147,7 +147,9 @@ def test_an_answer_is_bounded_also_when_compressed() -> None:
         list(client.pages(PATH, page_size=1))
 
 
-@pytest.mark.parametrize("url", ["", "erp.test", "ftp://erp.test", "http://", "http://erp.test:port", "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    "url", ["", "erp.test", "ftp://erp.test", "http://", "http://erp.test:port", "file:///etc/passwd"]
+)
 def test_an_address_has_to_be_one(url: str) -> None:
     with pytest.raises(BadSetting, match="no address of a source; allowed: http:// or https://"):
         RestClient(url, "secret")
