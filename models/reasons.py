@@ -169,10 +169,10 @@ def contributions(
 ) -> tuple[Floats, float]:
     """Days per family (n, len(FAMILIES) + 1; what remains in the last column) and the typical days late to start from.
 
-    Each row sums to expected_days_late less typical.
+    Each row sums to expected_days_late less typical. `values` has at least one row.
     """
     shap = np.asarray(explainer.predict(values, pred_contrib=True, num_threads=2))
-    typical = float(shap[0, -1]) if len(shap) else 0.0
+    typical = float(shap[0, -1])
     member = np.array([family_of(name) for name in names])
     parts = np.zeros((len(shap), len(FAMILIES)))
     for feature, family in enumerate(member):

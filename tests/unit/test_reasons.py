@@ -55,12 +55,6 @@ def test_one_row_is_explained_as_among_many(asked: tuple[object, Floats, Floats]
         assert same == typical
 
 
-def test_nothing_to_explain_is_explained(asked: tuple[object, Floats, Floats]) -> None:
-    explainer, values, expected = asked
-    parts, typical = contributions(explainer, NAMES, values[:0], expected[:0])
-    assert (parts.shape, typical) == ((0, len(FAMILIES) + 1), 0.0)
-
-
 def test_the_same_seed_explains_the_same(asked: tuple[object, Floats, Floats]) -> None:
     explainer, values, expected = asked
     again = fit_explainer(values, expected, seed=7)
