@@ -152,7 +152,7 @@ def _conflicts(table: Table, rows: pl.DataFrame, *, unique_ids: bool) -> pl.Data
         "_row",
         pl.col("_where").alias("where"),
         pl.lit(table.id_column).alias("field"),
-        pl.format("{} (with other content at {})", table.id_column, "_others").alias("value"),
+        pl.concat_str(table.id_column, pl.lit(" (with other content at "), "_others", pl.lit(")")).alias("value"),
         pl.lit(f"one content per {' and '.join(scope[1:] or scope)}").alias("allowed"),
         pl.col("_payload").alias("payload"),
     )

@@ -78,7 +78,7 @@ def log_amount(minor: str) -> pl.Expr:
 
 
 def _receivable_id() -> pl.Expr:
-    return pl.format("{}/{}", "invoice_id", "instalment")
+    return pl.concat_str("invoice_id", pl.lit("/"), "instalment")
 
 
 def epoch_day(column: str) -> pl.Expr:

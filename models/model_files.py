@@ -44,7 +44,7 @@ def read_model(folder: Path) -> tuple[Scorer, Calibration, Any, dict[str, Any]]:
     """The parts that `write_model` wrote; `StateError` names the file that is missing, damaged or of another format.
 
     LightGBM crashes the process on some damaged text files: check digests first where a file may be damaged
-    (`models.registry.verify`).
+    (`models.champion.verify`).
     """
     path = folder / MODEL
     content = _content(path)

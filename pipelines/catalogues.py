@@ -110,7 +110,7 @@ def regenerated(text: str) -> str:
 
 def readmes() -> list[Path]:
     """Every README of the project's own."""
-    return sorted(p for p in ROOT.glob("**/README.md") if not any(part.startswith(".") for part in p.parts[-4:]))
+    return sorted(p for p in ROOT.glob("**/README.md") if not any(x.startswith(".") for x in p.relative_to(ROOT).parts))
 
 
 def main(arguments: Sequence[str]) -> int:

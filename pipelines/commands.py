@@ -10,7 +10,7 @@ from features.facts import Facts
 from features.lake import Lake
 from models import registry
 from models.report import JSON, json_text, terminal_table, write
-from pipelines.connectors.rest import RestClient
+from pipelines.connectors.rest import RestClient, tell_retries
 from pipelines.evaluate import History, book_of_files, evaluate_book
 from pipelines.ingest import ingest_files, ingest_rest
 from pipelines.mapping import load
@@ -27,6 +27,7 @@ SHOWN = 20
 
 def ingest_into(*, data: Path | None, url: str | None, mapping: str, token_file: Path | None, lake: str | None) -> None:
     """Ingest a folder or an API and show the run report."""
+    tell_retries()
     settings = read_settings(lake=lake)
     screen, declared, now = console(), load(mapping), datetime.now(UTC)
     into = Lake(settings.lake)

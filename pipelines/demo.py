@@ -1,6 +1,7 @@
 """The whole way once, on a sandbox seller: what a newcomer sees first."""
 
 import logging
+import os
 import shutil
 import sys
 import threading
@@ -14,6 +15,7 @@ import httpx
 import msgspec
 from rich.console import Console
 
+from features.errors import StateError
 from features.lake import Lake
 from models.report import terminal_table
 from pipelines.connectors.rest import RestClient
@@ -21,7 +23,7 @@ from pipelines.ingest import ingest_rest
 from pipelines.mapping import load
 from pipelines.run_report import render
 from pipelines.score import score
-from pipelines.screen import Bars, console, prediction_table
+from pipelines.screen import Bars, console, prediction_table, save_picture
 from pipelines.train import train
 from services.launcher import free_port, running
 from services.sandbox.erp import serving
@@ -32,6 +34,8 @@ from services.settings import Settings, quieten, read_settings
 from services.store import Store
 
 HOME = Path(".duecast/demo")
+BIN = os.path.relpath(Path(sys.executable).parent)
+PICTURE = "predictions.svg"
 SHOWN = 8
 READY_SECONDS = 60
 SEED = 7
@@ -56,7 +60,7 @@ def run(*, customers: int, keep: Path | None, stay: bool) -> None:
         with open(home / "service.log", "wb") as log, running(settings, output=log) as service:
             with _step(screen, f"Starting the service at {service.url}"):
                 service.wait_until_ready(READY_SECONDS)
-            _ask(settings, service.url, screen)
+            _ask(settings, service.url, screen, home / PICTURE)
             screen.print(_farewell(service.url, erp.base_url, home))
             if stay or sys.stdin.isatty():
                 screen.print("[bold]Ctrl-C ends both services.[/bold]")
@@ -82,14 +86,19 @@ def _train(settings: Settings, home: Path, screen: Console) -> None:
     screen.print(f"Registered and promoted: {done.version.label} ({time.monotonic() - begun:.0f} s)")
 
 
-def _ask(settings: Settings, url: str, screen: Console) -> None:
+def _ask(settings: Settings, url: str, screen: Console, picture: Path) -> None:
     """Ask the service about a few open invoices, and hold its answers against the batch scorer's."""
     scored = score(Lake(settings.lake), settings.mlruns)
     chosen = _spread(scored)
     answered = [_by_id(url, p) for p in chosen]
-    screen.print(prediction_table(answered, f"{SHOWN} of {len(scored)} open receivables, as the service answers"))
-    same = all(a == p for a, p in zip(answered, chosen, strict=True))
-    screen.print(f"Service and `duecast score` agree to the last bit: {'yes' if same else 'NO'}")
+    table = prediction_table(answered, f"{len(chosen)} of {len(scored)} open receivables, as the service answers")
+    screen.print(table)
+    save_picture(table, picture)
+    if answered != chosen:
+        raise StateError(
+            "the service and the batch scorer answer differently about the same invoices; please report it"
+        )
+    screen.print("The service and `duecast score` agree to the last bit.")
 
 
 def _by_id(url: str, p: Prediction) -> Prediction:
@@ -129,10 +138,12 @@ Look at
   {service}/v1/openapi.json     every endpoint with examples that work
   {erp}/healthz                 the sandbox ERP
   {home}/report/report.md       the backtest with its pictures
-  mlflow ui --backend-store-uri sqlite:///{home}/mlruns/mlflow.db
+  {home}/{PICTURE}        the table above as a picture
+  {BIN}/mlflow ui --backend-store-uri sqlite:///{home}/mlruns/mlflow.db
 
 Your own ledger
   copy pipelines/mappings/generic.yaml, name your columns in it, then
-  duecast evaluate --data FOLDER --mapping YOUR.yaml      how well it would have done
-  duecast ingest --data FOLDER --mapping YOUR.yaml && duecast train && duecast score && duecast serve
+  {BIN}/duecast evaluate --data FOLDER --mapping YOUR.yaml      how well it would have done
+  {BIN}/duecast ingest --data FOLDER --mapping YOUR.yaml
+  {BIN}/duecast train, then {BIN}/duecast score and {BIN}/duecast serve
 """

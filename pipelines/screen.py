@@ -1,7 +1,10 @@
 """What people see in the terminal: progress bars, steps, and predictions as a table of at most 100 columns."""
 
+import io
+import re
 from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -13,6 +16,7 @@ from rich.table import Table
 from services.schemas import Prediction
 
 WIDTH = 100
+FONTS_FROM_ELSEWHERE = re.compile(r"@font-face {.*?}\n", re.DOTALL)
 REASONS_SHOWN = 2
 
 
@@ -20,6 +24,13 @@ def console() -> Console:
     """Where commands write; as wide as the terminal, but never so wide that a table falls apart."""
     found = Console(highlight=False)
     return Console(highlight=False, width=min(found.width, 120) if found.is_terminal else WIDTH)
+
+
+def save_picture(table: Table, path: Path) -> None:
+    """`table` as the terminal shows it, as an SVG that loads nothing from elsewhere."""
+    recorder = Console(highlight=False, width=WIDTH, record=True, file=io.StringIO())
+    recorder.print(table)
+    path.write_text(FONTS_FROM_ELSEWHERE.sub("", recorder.export_svg(title="duecast")), encoding="utf-8")
 
 
 class Bars:

@@ -7,6 +7,7 @@ Ordered by (changed_at, id). What the network or the server does badly for a whi
 5xx) is tried again with growing, jittered waits, or after the time that `Retry-After` asks for; the rest is named.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,8 +18,11 @@ from typing import Any, Self
 import httpx
 import msgspec
 import stamina
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from features.errors import BadSetting, SourceBroken, SourceError, SourceRefused
+
+LOG = logging.getLogger(__name__)
 
 _REFUSED = (401, 403)
 _BUSY = 429
@@ -42,6 +46,16 @@ class Limits:
 
     timeout_seconds: float = 30.0
     response_bytes: int = 64 * 1024 * 1024
+
+
+def tell_retries() -> None:
+    """Let the log of this process tell of every retry in words, instead of the library's own."""
+    set_on_retry_hooks((_tell,))
+
+
+def _tell(details: RetryDetails) -> None:
+    why = str(details.caused_by) or type(details.caused_by).__name__
+    LOG.warning("the source did not answer (%s); asking again in %.1f s", why, details.wait_for)
 
 
 class _Page(msgspec.Struct, frozen=True):

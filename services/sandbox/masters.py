@@ -92,7 +92,7 @@ def attribute_draft(history: History, clerks: Clerks) -> pl.DataFrame:
             "value": np.round(value, 2),
         }
     )
-    identity = pl.format("{}:{}:{}", "customer_id", "name", pl.col("day").dt.to_string("%Y-%m-%d"))
+    identity = pl.concat_str("customer_id", "name", pl.col("day").dt.to_string("%Y-%m-%d"), separator=":")
     return frame.with_columns(attribute_id=identity).filter(pl.Series(day >= customers.known_from[row]))
 
 
@@ -122,5 +122,5 @@ def rate_draft(history: History, clerks: Clerks) -> pl.DataFrame:
     text = pl.concat_str(
         (exact // BILLION).cast(pl.String), pl.lit("."), (exact % BILLION).cast(pl.String).str.zfill(9)
     )
-    identity = pl.format("{}:{}:{}", "currency", "to_currency", pl.col("day").dt.to_string("%Y-%m-%d"))
+    identity = pl.concat_str("currency", "to_currency", pl.col("day").dt.to_string("%Y-%m-%d"), separator=":")
     return frame.with_columns(fx_rate_id=identity, rate=text.cast(pl.Decimal(18, 9))).drop("_billionths")

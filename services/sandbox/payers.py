@@ -114,9 +114,3 @@ TYPES = (
         dispute_share=(0.10, 0.28),
     ),
 )
-
-
-def catalogue() -> str:
-    """The customer types as a Markdown table, for the README."""
-    rows = [f"| `{t.name}` | {t.share:.0%} | {t.doc} |" for t in TYPES]
-    return "\n".join(["| type | share | what it does |", "|---|---|---|", *rows])

@@ -9,11 +9,12 @@ from pathlib import Path
 import httpx
 import polars as pl
 import pytest
+import stamina.instrumentation
 
 from features.errors import BadSetting, SourceBroken, SourceRefused
 from features.lake import Lake
 from features.tables import ALLOCATION, CUSTOMER, ENTITY, INVOICE, PAYMENT, TABLES
-from pipelines.connectors.rest import RestClient, Retries
+from pipelines.connectors.rest import RestClient, Retries, tell_retries
 from pipelines.ingest import ingest_rest
 from pipelines.mapping import load, parse
 from pipelines.run_report import FeedReport, RunReport
@@ -256,6 +257,20 @@ def test_a_mapping_for_files_is_refused(world: World) -> None:
         pytest.raises(BadSetting, match="has no `rest`, it is for files"),
     ):
         ingest_rest(client, load("ibm-ar"), world.lake, world.store, now=NOW)
+
+
+def test_what_is_tried_again_is_told_in_words(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    answers = iter([httpx.Response(503), httpx.Response(429)])
+    world.erp.before = lambda _: next(answers, None)
+    tell_retries()
+    try:
+        world.ingest()
+    finally:
+        stamina.instrumentation.set_on_retry_hooks(None)
+    assert [r.getMessage() for r in caplog.records if r.name == "pipelines.connectors.rest"] == [
+        "the source did not answer (status 503); asking again in 0.0 s",
+        "the source did not answer (status 429); asking again in 0.0 s",
+    ]
 
 
 def test_the_sandbox_comes_through_real_http_and_its_faults_to_the_last_bit(tmp_path: Path) -> None:

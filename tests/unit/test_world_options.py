@@ -12,7 +12,7 @@ from features.errors import BadInput, BadSetting
 from features.tables import TABLES
 from services.sandbox import __main__ as serve
 from services.sandbox.options import DEFAULT_ENTITIES, WorldOptions, add_world_arguments, world_options
-from services.sandbox.payers import TYPES, catalogue
+from services.sandbox.payers import TYPES
 from services.sandbox.window import Window
 from services.sandbox.world import main
 
@@ -75,6 +75,5 @@ def test_a_world_is_written_to_a_folder(tmp_path: Path) -> None:
     assert pl.read_parquet(tmp_path / "new" / "truth_customers.parquet").height == 3
 
 
-def test_the_readme_lists_every_customer_type() -> None:
-    assert catalogue() in README.read_text(encoding="utf-8")
+def test_the_shares_of_the_customer_types_are_a_whole() -> None:
     assert abs(sum(t.share for t in TYPES) - 1) < 1e-9
