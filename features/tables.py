@@ -260,8 +260,8 @@ FX_RATE = Table(
     "day",
     (
         Column("fx_rate_id", Kind.TEXT, "unique within the entity, usually FROM:TO:day"),
-        Column("currency", Kind.CURRENCY, "from"),
-        Column("to_currency", Kind.CURRENCY, "to"),
+        Column("currency", Kind.CURRENCY, "the currency converted from"),
+        Column("to_currency", Kind.CURRENCY, "the currency converted to"),
         Column("day", Kind.DAY, "the day it holds for"),
         Column("rate", Kind.RATE, "to_currency per currency"),
     ),

@@ -95,7 +95,7 @@ def train(labelled: pl.DataFrame, names: Sequence[str], *, seed: int = 7, use_op
     scorer = fit_scorer(rows, names, settings, seed, rounds=rounds)
     explained = rows.sample(min(EXPLAINED_ROWS, len(rows)), seed=seed)
     seen = calibration.apply(scorer.distribution(explained))
-    explainer = fit_explainer(feature_values(explained, names), days_past_due(seen, explained), seed=seed)
+    explainer = fit_explainer(names, feature_values(explained, names), days_past_due(seen, explained), seed=seed)
     about = {
         "receivables": rows.select("entity_id", "invoice_id", "instalment").n_unique(),
         "rows": len(rows),

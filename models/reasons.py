@@ -1,8 +1,9 @@
 """Why this date: contributions in days that add up, and words that show the numbers behind them.
 
-A small tree model repeats the hazard model's expected days past due from the features alone. Its exact Shapley values
-(TreeSHAP) are added up by family of features; what it cannot repeat (weekdays and holidays of the days ahead, mostly)
-is said as a reason of its own, so that typical days + reasons = the expected days of the prediction, always.
+The days already past due are a reason as they are. For what is expected beyond them, a small tree model repeats the
+hazard model from the features alone; its exact Shapley values (TreeSHAP) are added up by family of features. What it
+cannot repeat (weekdays and holidays of the days ahead, mostly) is said as a reason of its own, so that typical days +
+reasons = the expected days of the prediction, always.
 Lundberg et al., "From Local Explanations to Global Understanding with Explainable AI for Trees" (2020).
 """
 
@@ -55,7 +56,7 @@ def _lately(row: Row) -> str:
     last, mean = row.get("days_late_last"), row.get("days_late_mean_90d")
     if last is None:
         return "no recent settlement"
-    return f"last paid {_days(last)}" + ("" if mean is None else f"; {_days(mean)} on average over 90 days")
+    return f"last paid {_days(last)}" + ("" if mean is None else f", in 90 days {_days(mean)} on average")
 
 
 def _rhythm(row: Row) -> str:
@@ -138,7 +139,8 @@ FAMILIES = (
     Family("attributes", re.compile(r"attribute_.*"), _attribute),
     Family("trade", re.compile(r".*"), _trade),
 )
-REST = "weekdays, holidays and month ends ahead"
+REST = "weekdays, holidays and month ends ahead, and what else remains"
+PAST_DUE = "past_due"
 
 
 def family_of(feature: str) -> int:
@@ -146,8 +148,8 @@ def family_of(feature: str) -> int:
     return next(k for k, family in enumerate(FAMILIES) if family.members.fullmatch(feature))
 
 
-def fit_explainer(values: Floats, expected_days_late: Floats, *, seed: int) -> Any:
-    """A LightGBM Booster that repeats `expected_days_late` (n,) from the features (n, F)."""
+def fit_explainer(names: Sequence[str], values: Floats, expected_days_late: Floats, *, seed: int) -> Any:
+    """A LightGBM Booster: from features (n, F) to what `expected_days_late` (n,) adds to the days past due."""
     import lightgbm
 
     parameters = {
@@ -161,7 +163,9 @@ def fit_explainer(values: Floats, expected_days_late: Floats, *, seed: int) -> A
         "num_threads": 2,
         "verbosity": -1,
     }
-    return lightgbm.train(parameters, lightgbm.Dataset(values, expected_days_late), num_boost_round=TREES)
+    return lightgbm.train(
+        parameters, lightgbm.Dataset(values, expected_days_late - _past_due(names, values)), num_boost_round=TREES
+    )
 
 
 def contributions(
@@ -178,10 +182,17 @@ def contributions(
     for feature, family in enumerate(member):
         # one feature after another, so that the order of addition is the same for one row and for many
         parts[:, family] += shap[:, feature]
+    parts[:, family_of(PAST_DUE)] += _past_due(names, values)
     rest = expected_days_late - typical
     for family in range(len(FAMILIES)):
         rest = rest - parts[:, family]
     return np.concatenate([parts, rest[:, None]], axis=1), typical
+
+
+def _past_due(names: Sequence[str], values: Floats) -> Floats:
+    """(n,) days past due at the cutoff, 0 before the due date."""
+    past: Floats = np.maximum(values[:, list(names).index(PAST_DUE)], 0.0)
+    return past
 
 
 def in_words(days: Floats, row: Row) -> tuple[Reason, ...]:

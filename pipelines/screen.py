@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
@@ -71,21 +72,18 @@ class Bars:
 
 def prediction_table(told: Sequence[Prediction], title: str) -> Table:
     """Predictions with their dates, intervals, P(late) and the first reasons in words."""
-    table = Table(title=title, title_justify="left", width=WIDTH, pad_edge=False)
-    table.add_column("invoice", no_wrap=True)
-    table.add_column("amount", justify="right", no_wrap=True)
-    for name in ("due", "expected", "80 % between"):
-        table.add_column(name, no_wrap=True)
+    table = Table(title=title, title_justify="left", width=WIDTH, pad_edge=False, box=SIMPLE_HEAD, leading=1)
+    table.add_column("invoice\namount", no_wrap=True)
+    table.add_column("due", no_wrap=True)
+    table.add_column("expected\n80 % between", no_wrap=True)
     table.add_column("P(late)", justify="right", no_wrap=True)
     table.add_column("because", ratio=1)
     for p in told:
         table.add_row(
-            p.invoice_id,
-            f"{p.amount} {p.currency}",
+            f"{p.invoice_id}\n{p.amount} {p.currency}",
             str(p.due_date),
-            _day(p.expected_date),
-            f"{_short(p.p10)} – {_short(p.p90)}",
-            "" if p.p_late is None else f"{100 * p.p_late:.0f} %",
+            _when(p),
+            _chance(p.p_late),
             _because(p),
         )
     return table
@@ -95,11 +93,23 @@ def _because(p: Prediction) -> str:
     if p.availability == "none":
         return p.availability_reason or ""
     reasons = [f"{r.days:+.1f} d {r.words}" for r in p.reasons[:REASONS_SHOWN]]
-    return "; ".join([*reasons, *([p.availability_reason] if p.availability_reason else [])])
+    return "\n".join([*reasons, *([p.availability_reason] if p.availability_reason else [])])
 
 
-def _day(day: date | None) -> str:
-    return "beyond a year" if day is None else str(day)
+def _when(p: Prediction) -> str:
+    if p.availability == "none":
+        return ""
+    return f"{p.expected_date}\n{_short(p.p10)} – {_short(p.p90)}"
+
+
+def _chance(share: float | None) -> str:
+    """As a percentage that says 0 or 100 only where it is certain."""
+    if share is None:
+        return ""
+    rounded = f"{100 * share:.0f} %"
+    if rounded == "100 %" and share < 1:
+        return "> 99 %"
+    return "< 1 %" if rounded == "0 %" and share > 0 else rounded
 
 
 def _short(day: date | None) -> str:
