@@ -49,5 +49,7 @@ lock:  ## resolve the pinned versions anew (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url --no-header \
 		--output-file requirements.lock
 
-clean:
-	rm -rf $(VENV) .duecast
+# Named one by one: the default lake and its state, .duecast/lake and .duecast/state.db, are somebody's facts.
+clean:  ## remove the environment, caches, demo, results and reports; the lake, its state and the models stay
+	rm -rf $(VENV) $(addprefix .duecast/,demo results evaluation report)
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
