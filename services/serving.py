@@ -19,11 +19,13 @@ from features.facts import Facts
 from features.lake import Lake
 from models import champion
 from models.champion import MANIFEST, ModelVersion
+from services.guard import place_of
 from services.predictor import BookPredictor, predictions
 
 RETRY_SECONDS = 60.0
 STARTING = "the model is being loaded"
 NOTHING_PROMOTED = "no model has been promoted yet; train one with: duecast train"
+SERVING = "a model answers"
 REFUSED = "the promoted model or the lake cannot be used; the log says why"
 
 logger = logging.getLogger(__name__)
@@ -49,13 +51,22 @@ class _Newest(Generic[T]):
     def get(self, made_from: object, make: Callable[[], T | None]) -> T | None:
         """The newest thing there is; `make` is called when `made_from` is not what it was made from last."""
         if made_from != self._made_from or monotonic() >= self._retry_at:
-            self._made_from, self._retry_at, self.failed = made_from, math.inf, False
             try:
                 self.thing = make()
             except DuecastError as error:
-                self._retry_at, self.failed = monotonic() + RETRY_SECONDS, True
+                self._refused(made_from)
                 logger.error("refused, the old one stays: %s", error)
+            except (
+                Exception
+            ) as error:  # a broken disk, a bug: whatever it is, it is tried again, and the old one serves
+                self._refused(made_from)
+                logger.error("refused, the old one stays: error=%s at=%s", type(error).__name__, place_of(error))
+            else:
+                self._made_from, self._retry_at, self.failed = made_from, math.inf, False
         return self.thing
+
+    def _refused(self, made_from: object) -> None:
+        self._made_from, self._retry_at, self.failed = made_from, monotonic() + RETRY_SECONDS, True
 
 
 class Champion:
@@ -78,7 +89,7 @@ class Champion:
 
     @property
     def reason(self) -> str:
-        """Why there is no predictor."""
+        """Why there is no predictor, or how it stands: `SERVING`; `REFUSED` too where an old one serves on."""
         return self._reason
 
     def refresh(self) -> bool:
@@ -89,13 +100,13 @@ class Champion:
         if loaded is not None and book is not None:
             self._predictors.get((loaded, book), lambda: _asked_once(loaded, book))
         failed = self._models.failed or self._books.failed or self._predictors.failed
-        self._reason = REFUSED if failed else NOTHING_PROMOTED
+        self._reason = REFUSED if failed else SERVING if self.predictor else NOTHING_PROMOTED
         return self.predictor is not before
 
     def _lake_state(self) -> dict[str, int] | str:
         try:
             return self._lake.table_versions()
-        except DuecastError as error:
+        except (DuecastError, OSError) as error:
             return str(error)
 
     def _load(self) -> _Loaded | None:
@@ -119,9 +130,12 @@ def _asked_once(loaded: _Loaded, book: Book) -> BookPredictor:
     return predictor
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def _stamp(path: Path) -> tuple[int, int, int] | str | None:
+    """What changes with the file; where it cannot be looked at, why not: `_load` then fails too, and is tried again."""
     try:
         stat = path.stat()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        return str(error)
     return stat.st_mtime_ns, stat.st_ino, stat.st_size

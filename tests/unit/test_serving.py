@@ -10,11 +10,13 @@ import pytest
 
 from features.lake import Lake
 from features.tables import ALLOCATION, TABLES
+from models import champion as champions
 from models.champion import MANIFEST, ModelVersion, digests
+from services import serving
 from services.endpoints import INLINE_EXAMPLE
 from services.inline import facts_of
 from services.schemas import ByIdQuestion, InlineQuestion
-from services.serving import NOTHING_PROMOTED, REFUSED, STARTING, Champion
+from services.serving import NOTHING_PROMOTED, REFUSED, SERVING, STARTING, Champion
 
 LEDGER = msgspec.convert(INLINE_EXAMPLE, InlineQuestion)
 QUESTION = ByIdQuestion(entity_id="inline", invoice_ids=["INV-1003"], as_of=date(2024, 3, 1))
@@ -97,6 +99,7 @@ def test_nothing_serves_before_the_first_promotion_and_then_it_does(champion, tm
     promote(tmp_path, 1, '{"days": 5}')
     assert champion.refresh()
     assert (champion.predictor.version.version, days_late(champion)) == (1, 5)
+    assert champion.reason == SERVING
     assert not champion.refresh()
 
 
@@ -135,6 +138,52 @@ def test_a_damaged_first_one_leaves_the_service_not_ready(champion, tmp_path):
     promote(tmp_path, 1, "{")
     assert not champion.refresh()
     assert (champion.predictor, champion.reason) == (None, REFUSED)
+
+
+def broken_disk(*_: object, **__: object) -> None:
+    raise OSError(5, "Input/output error")
+
+
+def wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a minute later."""
+    later = serving.monotonic() + serving.RETRY_SECONDS
+    monkeypatch.setattr(serving, "monotonic", lambda: later)
+
+
+def test_a_fault_that_nobody_foresaw_is_told_and_tried_again(champion, tmp_path, monkeypatch, caplog):
+    promote(tmp_path, 1, '{"days": 5}')
+    with monkeypatch.context() as broken, caplog.at_level(logging.ERROR):
+        broken.setattr(champions, "load", broken_disk)
+        assert not champion.refresh()
+        assert not champion.refresh()
+    assert (champion.predictor, champion.reason) == (None, REFUSED)
+    assert caplog.text.count("refused, the old one stays: error=OSError at=") == 1
+
+    assert not champion.refresh()
+    wait(monkeypatch)
+    assert champion.refresh()
+    assert (days_late(champion), champion.reason) == (5, SERVING)
+
+
+def test_the_old_one_serves_on_through_a_fault_that_nobody_foresaw(champion, tmp_path, monkeypatch):
+    promote(tmp_path, 1, '{"days": 5}')
+    champion.refresh()
+    promote(tmp_path, 2, '{"days": 9}')
+    with monkeypatch.context() as broken:
+        broken.setattr(champions, "load", broken_disk)
+        assert not champion.refresh()
+    assert (days_late(champion), champion.reason) == (5, REFUSED)
+
+    wait(monkeypatch)
+    assert champion.refresh()
+    assert (days_late(champion), champion.reason) == (9, SERVING)
+
+
+def test_a_manifest_that_cannot_be_looked_at_leaves_the_service_not_ready(champion, tmp_path, lake):
+    (tmp_path / "file").write_text("")
+    astray = Champion(tmp_path / "file", lake, loader="constant_model:Constant")
+    assert not astray.refresh()
+    assert (astray.predictor, astray.reason) == (None, REFUSED)
 
 
 def test_new_facts_are_seen(champion, tmp_path, lake):
