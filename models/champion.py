@@ -116,7 +116,8 @@ def _sha256(path: Path) -> str:
 
 
 def _try_in_a_process(version: ModelVersion, folder: Path, loader: str) -> None:
-    command = [sys.executable, "-c", _TRIAL, loader, str(folder)]
+    # -P: not from the current directory, where a `models.py` of the caller's would be run in the place of ours
+    command = [sys.executable, "-P", "-c", _TRIAL, loader, str(folder)]
     try:
         # S603: every word of the command is ours; the folder was just verified
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=TRIAL_SECONDS)  # noqa: S603

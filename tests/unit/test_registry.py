@@ -207,6 +207,13 @@ def test_a_file_that_cannot_be_loaded_does_not_take_this_process_with_it(saved, 
         verify(damaged, tmp_path, loader=LOADER)
 
 
+def test_the_trial_load_runs_nothing_of_the_callers_folder(saved, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "models.py").write_text("raise SystemExit('run from the current directory')")
+    monkeypatch.chdir(tmp_path / "here")
+    verify(saved, tmp_path, loader=LOADER)
+
+
 def test_a_model_of_an_unknown_name_is_refused(saved, tmp_path):
     with pytest.raises(NotFound, match="no model is called 'weather'; there are: payment-date"):
         load(msgspec.structs.replace(saved, name="weather"), tmp_path)
