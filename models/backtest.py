@@ -94,7 +94,7 @@ def backtest(book: Book, train: Train, settings: EvaluationSettings, *, keep: tu
     parts = [run.window(number) for number in range(settings.origins)]
     tested = [part for part in parts if len(part.rows)]
     if not tested:
-        raise BadInput(_nothing_to_test(settings, subjects))
+        raise BadInput(_nothing_to_test(settings, _span(book)))
     kept = (*subjects.columns, *_texts(run.issued, subjects.columns), *keep, *OUTCOME, "origin")
     return Backtest(
         pl.concat([part.rows.select(kept) for part in tested]),
@@ -150,7 +150,7 @@ class _Run:
         seen = self.issued.filter(pl.col("cutoff_day") < origin)
         training = self.book.labelled(seen, self._instant(origin))
         if not training["paid_date"].count():
-            raise BadInput(_nothing_to_learn(origin, len(training), self.issued))
+            raise BadInput(_nothing_to_learn(origin, len(training), _span(self.book)))
         return training
 
     def _instant(self, origin: date) -> datetime:
@@ -197,22 +197,24 @@ def _texts(frame: pl.DataFrame, subject: list[str]) -> list[str]:
     return [name for name, dtype in frame.schema.items() if dtype == pl.String and name not in subject]
 
 
-def _nothing_to_test(settings: EvaluationSettings, subjects: pl.DataFrame) -> str:
+def _nothing_to_test(settings: EvaluationSettings, span: str) -> str:
     return (
-        f"nothing was issued from {settings.cutoff} until before {settings.until}; {_span(subjects)}; "
+        f"nothing was issued from {settings.cutoff} until before {settings.until}; {span}; "
         "choose a cutoff and an until within that"
     )
 
 
-def _nothing_to_learn(origin: date, seen: int, issued: pl.DataFrame) -> str:
+def _nothing_to_learn(origin: date, seen: int, span: str) -> str:
+    none = f"none of the {seen} receivables seen before {origin} was known to be paid by then"
     return (
-        f"none of the {seen} receivables seen before {origin} was known to be paid by then: nothing to learn from; "
-        f"{_span(issued)}; choose a later cutoff, or load payments"
+        f"{none if seen else f'nothing was issued before {origin}'}: nothing to learn from; "
+        f"{span}; choose a later cutoff, or load payments"
     )
 
 
-def _span(frame: pl.DataFrame) -> str:
-    if frame.is_empty():
-        return "the ledger has no receivables up to then"
-    days = frame["cutoff_day"].cast(pl.String)
+def _span(book: Book) -> str:
+    """The days of the whole ledger: those asked about may lie before or after all of it."""
+    days = book.at_issue(date.min, date.max)["cutoff_day"].cast(pl.String)
+    if days.is_empty():
+        return "the ledger has no receivables"
     return f"the ledger's receivables run from {days.min()!s} to {days.max()!s}"

@@ -5,6 +5,7 @@ in one line with exit code 2; a source's fault ends with 3, our own with 4.
 """
 
 import sys
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
@@ -22,20 +23,57 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
+# What `pipelines.score` writes, said here too, since the answer to a wrong ending should not wait for its imports.
+SCORE_ENDINGS = (".parquet", ".csv", ".json")
+
+
+def _folder(option: typer.CallbackParam, path: Path | None) -> Path | None:
+    """`path`, which is a folder or can become one; `BadSetting` before any work is done."""
+    there = next((place for place in (path, *path.parents) if place.exists()), None) if path else None
+    if there is not None and not there.is_dir():
+        raise BadSetting(f"{option.opts[0]} {path}: {there} is a file; allowed: a folder, which is made where absent")
+    return path
+
+
+def _file(*endings: str) -> Callable[[typer.CallbackParam, Path | None], Path | None]:
+    """A check as `_folder`, of a file to be written, whose name has one of the `endings` if there are any."""
+
+    def check(option: typer.CallbackParam, path: Path | None) -> Path | None:
+        if path is None:
+            return None
+        told = f"{option.opts[0]} {path}"
+        if endings and path.suffix not in endings:
+            raise BadSetting(f"{told} ends in {path.suffix!r}; allowed: {', '.join(endings)}")
+        if path.is_dir():
+            raise BadSetting(f"{told} is a folder; allowed: a file")
+        if not path.parent.is_dir():
+            raise BadSetting(f"{told}: there is no folder {path.parent}; allowed: a file in a folder that exists")
+        return path
+
+    return check
+
+
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
 Lake = Annotated[str | None, typer.Option(help="Where the facts are (DUECAST_LAKE).", metavar="FOLDER|URL")]
-Models = Annotated[Path | None, typer.Option(help="Where models are kept (DUECAST_MLRUNS).", metavar="FOLDER")]
+Models = Annotated[
+    Path | None,
+    typer.Option(help="Where models are kept (DUECAST_MLRUNS).", metavar="FOLDER", callback=_folder),
+]
 Mapping = Annotated[
     str | None, typer.Option(help="How to read it: a shipped name (ibm-ar, highradius, sandbox) or a YAML file.")
 ]
-JsonOut = Annotated[Path | None, typer.Option("--json", help="Write the figures there, as JSON.", metavar="OUT")]
+JsonOut = Annotated[
+    Path | None, typer.Option("--json", help="Write the figures there, as JSON.", metavar="OUT", callback=_file())
+]
 Seed = Annotated[int, typer.Option(help="Same data and seed, same result.")]
 
 
 @app.command()
 def demo(
     customers: Annotated[int, typer.Option(help="Customers of the sandbox seller.", min=20)] = 120,
-    keep: Annotated[Path | None, typer.Option(help="Keep lake and models in this folder.", metavar="FOLDER")] = None,
+    keep: Annotated[
+        Path | None, typer.Option(help="Keep lake and models in this folder.", metavar="FOLDER", callback=_folder)
+    ] = None,
     stay: Annotated[bool, typer.Option(help="Leave the services running until Ctrl-C.")] = False,
 ) -> None:
     """The whole way once: sandbox ERP, pull over HTTP, features, train, evaluate, register, serve, predict.
@@ -74,7 +112,9 @@ def ingest(
 def train(
     lake: Lake = None,
     mlruns: Models = None,
-    report: Annotated[Path, typer.Option(help="Folder for the backtest's report.")] = Path(".duecast/report"),
+    report: Annotated[Path, typer.Option(help="Folder for the backtest's report.", callback=_folder)] = Path(
+        ".duecast/report"
+    ),
     seed: Seed = 7,
 ) -> None:
     """Backtest, train on everything the lake knows, register the model and make it the champion.
@@ -99,9 +139,9 @@ def evaluate(
     history: Annotated[
         Literal["as-of", "frozen"], typer.Option(help="Features up to each issue date, or frozen at the cutoff.")
     ] = "as-of",
-    report: Annotated[Path, typer.Option(help="Folder for report.md, report.json and pictures.")] = Path(
-        ".duecast/evaluation"
-    ),
+    report: Annotated[
+        Path, typer.Option(help="Folder for report.md, report.json and pictures.", callback=_folder)
+    ] = Path(".duecast/evaluation"),
     json_out: JsonOut = None,
     lake: Lake = None,
     mlruns: Models = None,
@@ -113,6 +153,10 @@ def evaluate(
     """
     from pipelines.commands import evaluate_ledger
 
+    if data is None and mapping is not None:
+        raise BadSetting(f"--mapping {mapping} without --data; allowed: both to judge on files, neither for the lake")
+    if data is not None and mapping is None:
+        raise BadSetting("--data needs --mapping; allowed: ibm-ar, highradius or a YAML file of your own")
     evaluate_ledger(
         data=data,
         mapping=mapping,
@@ -134,7 +178,10 @@ def score(
     as_of: Day = None,
     entity: Annotated[str | None, typer.Option(help="Only this legal entity.")] = None,
     invoice: Annotated[list[str] | None, typer.Option(help="Only these invoices; may be repeated.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Write all of it: .parquet, .csv or .json.", metavar="FILE")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write all of it: .parquet, .csv or .json.", metavar="FILE", callback=_file(*SCORE_ENDINGS)),
+    ] = None,
     lake: Lake = None,
     mlruns: Models = None,
 ) -> None:
@@ -183,6 +230,9 @@ def run(arguments: list[str]) -> int:
     except DuecastError as error:
         sys.stderr.write(f"duecast: {error}\n")
         return error.exit_code
+    except OSError as error:  # a place that cannot be read or written; what its own module knows more of, it has said
+        sys.stderr.write(f"duecast: {error.filename or 'the system'}: {error.strerror or error}\n")
+        return 2
     except typer.Exit as end:
         return int(end.exit_code)
     except (typer.Abort, KeyboardInterrupt):

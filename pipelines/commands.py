@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from features.book import Book
-from features.errors import NotFound
+from features.errors import BadSetting, NotFound
 from features.facts import Facts
 from features.lake import Lake
 from models import registry
@@ -80,7 +80,7 @@ def evaluate_ledger(
         registry.record_evaluation(found.data, found.metrics, report, mlruns=settings.mlruns)
     screen.print(terminal_table(found))
     if json_out is not None:
-        json_out.write_text(json_text(found))
+        json_out.write_text(json_text(found), encoding="utf-8")
     screen.print(f"Report: {report / 'report.md'}, {JSON} and pictures beside it")
 
 
@@ -105,10 +105,8 @@ def score_lake(
 
 
 def _book(data: Path | None, mapping: str | None, lake: str) -> Book:
-    if data is None:
+    if data is None or mapping is None:
         return Book(Facts.read(Lake(lake)))
-    if mapping is None:
-        raise NotFound("--data needs --mapping: ibm-ar, highradius or a YAML file of your own")
     screen = console()
     with Bars(screen) as bars:
         book, report = book_of_files(data, mapping, bars)
@@ -120,6 +118,8 @@ def _token(file: Path | None) -> str:
     if file is None:
         raise NotFound("--url needs --token-file: a file that holds the API's token")
     try:
-        return file.read_text().strip()
+        return file.read_text(encoding="ascii").strip()
     except OSError as error:
         raise NotFound(f"--token-file {file} cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError:
+        raise BadSetting(f"--token-file {file} is not text; allowed: a file that holds the API's token") from None

@@ -15,8 +15,8 @@ from features.book import Book
 from features.facts import Facts
 from features.lake import Lake
 from models.champion import champion, load
-from pipelines.cli import run
-from pipelines.score import score
+from pipelines.cli import SCORE_ENDINGS, run
+from pipelines.score import FORMATS, score
 from services.predictor import BookPredictor
 from services.sandbox.erp import serving
 from services.sandbox.options import WorldOptions
@@ -156,6 +156,20 @@ MISTAKES = {
     "nothing to evaluate": (["evaluate"], "empty"),
     "no model": (["score"], "duecast train"),
     "bad origin count": (["evaluate", "--origins", "0"], "--origins"),
+    "mapping without data": (["evaluate", "--mapping", "ibm-ar"], "--mapping ibm-ar without --data; allowed: both"),
+    "data without mapping": (["evaluate", "--data", "."], "--data needs --mapping; allowed: ibm-ar"),
+    "no folder for figures": (["evaluate", "--json", "no/out.json"], "--json no/out.json: there is no folder no;"),
+    "figures in a folder": (["evaluate", "--json", "."], "--json . is a folder; allowed: a file"),
+    "report in a file": (["evaluate", "--report", "file"], "--report file: file is a file; allowed: a folder"),
+    "report below a file": (["train", "--report", "file/in"], "--report file/in: file is a file; allowed: a folder"),
+    "models in a file": (["score", "--mlruns", "file"], "--mlruns file: file is a file; allowed: a folder"),
+    "demo in a file": (["demo", "--keep", "file"], "--keep file: file is a file; allowed: a folder"),
+    "unknown ending": (["score", "--out", "x.xls"], "--out x.xls ends in '.xls'; allowed: .parquet, .csv, .json"),
+    "no folder for predictions": (["score", "--out", "no/x.csv"], "--out no/x.csv: there is no folder no;"),
+    "a token that is no text": (
+        ["ingest", "--url", "http://127.0.0.1:9", "--mapping", "sandbox", "--token-file", "binary"],
+        "--token-file binary is not text; allowed: a file that holds the API's token",
+    ),
     "open door": (["serve", "--host", "0.0.0.0"], "DUECAST_API_KEYS"),
 }
 
@@ -165,12 +179,51 @@ def test_a_mistake_ends_with_2_and_one_clear_line(
     mistake: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     arguments, said = MISTAKES[mistake]
     assert run(arguments) == 2
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert said in told
-    assert "Traceback" not in told
+    assert said in one_line(capsys)
+
+
+def one_line(capsys: pytest.CaptureFixture[str]) -> str:
+    """The only line on stderr."""
+    [told] = capsys.readouterr().err.splitlines()
+    assert told.startswith("duecast: ")
+    return told
+
+
+def test_a_place_that_only_the_system_knows_to_be_wrong_is_one_line_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DUECAST_MLRUNS", "file")
+    assert run(["score"]) == 2
+    assert one_line(capsys) == f"duecast: {tmp_path / 'file' / 'champion.json'}: Not a directory"
+
+
+def test_the_endings_that_are_told_are_those_that_are_written() -> None:
+    assert SCORE_ENDINGS == FORMATS
+
+
+@pytest.mark.parametrize(
+    ("rows", "window", "said"),
+    [
+        (2, [], "receivables run from 2023-01-02 to 2023-01-20; choose a cutoff and an until within that"),
+        (20, ["--cutoff", "2022-01-01"], "nothing was issued before 2022-01-01: nothing to learn from"),
+        (20, ["--cutoff", "2022-01-01"], "the ledger's receivables run from 2023-01-02 to 2023-12-10; choose"),
+        (20, ["--cutoff", "2022-01-01", "--until", "2022-02-01"], "run from 2023-01-02 to 2023-12-10; choose"),
+    ],
+)
+def test_a_ledger_too_small_or_too_young_for_the_question_ends_with_2_and_its_days(
+    rows: int, window: list[str], said: str, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "ledger.csv").write_text("\n".join(ledger_lines()[: rows + 1]) + "\n")
+    assert run(["evaluate", "--data", "data", "--mapping", "ibm-ar", *window]) == 2
+    assert said in one_line(capsys)
 
 
 def test_a_source_that_refuses_our_token_ends_with_3_and_keeps_it_secret(
