@@ -33,11 +33,13 @@ _PLACES_NAMED = 3
 class Checked:
     """`good`: rows under the table's schema, in their order. `bad`: one row per violation, `QUARANTINE_SCHEMA`.
 
-    `quarantined` counts the rows behind `bad`, so that read = good.height + quarantined.
+    `at` says for each row of `bad` which of the given rows it is about, from 0: places are for people, and two rows
+    may have the same. `quarantined` counts the rows behind `bad`, so that read = good.height + quarantined.
     """
 
     good: pl.DataFrame
     bad: pl.DataFrame
+    at: pl.Series
     quarantined: int
 
 
@@ -66,7 +68,7 @@ def check(table: Table, rows: pl.DataFrame, *, unique_ids: bool = False) -> Chec
     found.append(_conflicts(table, rows, unique_ids=unique_ids))
     bad = pl.concat(found).sort("_row", maintain_order=True)
     good = rows.with_row_index("_row").join(bad, on="_row", how="anti", maintain_order="left")
-    return Checked(good.select(*table.schema), bad.select(*QUARANTINE_SCHEMA), rows.height - good.height)
+    return Checked(good.select(*table.schema), bad.select(*QUARANTINE_SCHEMA), bad["_row"], rows.height - good.height)
 
 
 def digest(payload: pl.Series) -> pl.Series:

@@ -66,12 +66,10 @@ class Feed:
 def checked(name: str, shaped: Shaped, canonical: Table, records: pl.DataFrame, *, unique_ids: bool) -> Feed:
     """The feed of what was shaped, without the rows that break their table's contract."""
     told = shaped.rows.select(*canonical.schema, "_where", pl.lit(None, pl.String).alias("_payload"))
-    found = check(canonical, told, unique_ids=unique_ids).bad.drop("payload").rename({"where": "_where"})
-    bad = found.join(shaped.rows.select(*PLACE), on="_where", how="left", maintain_order="left").unique(
-        maintain_order=True
-    )
+    found = check(canonical, told, unique_ids=unique_ids)
+    places = shaped.rows.select(*PLACE)[found.at]
     feed = Feed(name, canonical, shaped.rows, shaped.bad, records, shaped.read)
-    return without(feed, bad)
+    return without(feed, places.hstack(found.bad.select("field", "value", "allowed")))
 
 
 def without(feed: Feed, bad: pl.DataFrame) -> Feed:

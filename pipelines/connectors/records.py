@@ -47,7 +47,7 @@ def records_frame(path: str, records: list[Json]) -> Records:
         "id": [str(e.id) for e in envelopes],
         "company": [None if e.company is None else str(e.company) for e in envelopes],
         "changed_at": stamps,
-        "_where": [f"GET {path} record {e.id} of {at}" for e, at in zip(envelopes, stamps, strict=True)],
+        "_where": [f"GET {path} {_named(e)} of {at}" for e, at in zip(envelopes, stamps, strict=True)],
         "_payload": payload,
         "_digest": digest(payload),
     }
@@ -62,6 +62,11 @@ def _envelope(path: str, record: Json) -> _Envelope:
     except msgspec.ValidationError as error:
         allowed = "id, company, changed_at (ISO 8601 with Z or an offset), deleted (true or false)"
         raise SourceBroken(f"GET {path}: record {record.get('id')!r}: {error}; every record has {allowed}") from None
+
+
+def _named(envelope: _Envelope) -> str:
+    """The record by its id, which is unique within a company only."""
+    return f"record {envelope.id}" + ("" if envelope.company is None else f" in {envelope.company}")
 
 
 def _flat(record: Json, prefix: str = "") -> Iterator[tuple[str, str | None]]:

@@ -13,7 +13,7 @@ import stamina.instrumentation
 
 from features.errors import BadSetting, SourceBroken, SourceRefused
 from features.lake import Lake
-from features.tables import ALLOCATION, CUSTOMER, ENTITY, INVOICE, PAYMENT, TABLES
+from features.tables import ALLOCATION, CREDIT_NOTE, CUSTOMER, ENTITY, INVOICE, PAYMENT, TABLES
 from pipelines.connectors.rest import RestClient, Retries, tell_retries
 from pipelines.ingest import ingest_rest
 from pipelines.mapping import load, parse
@@ -192,10 +192,27 @@ def test_a_bad_record_is_quarantined_and_the_rest_lands(change: Record, said: st
     assert feed(report, "invoice").counts == Counts(read=5, landed=4, quarantined=1)
     told = [str(v) for v in feed(report, "invoice").first]
     assert len(told) == 1
-    assert told[0].startswith(f"GET /api/v1/invoice record I3 of {at(4).replace('Z', '+00:00')}: ")
+    whose = "" if change.get("company", "UK") is None else f" in {change.get('company', 'UK')}"
+    assert told[0].startswith(f"GET /api/v1/invoice record I3{whose} of {at(4).replace('Z', '+00:00')}: ")
     assert said in told[0]
     kept = world.store.quarantined().row(0, named=True)
     assert json.loads(kept["payload"]) == world.erp.versions["invoice"][2]
+
+
+def test_a_bad_record_does_not_spoil_a_good_one_of_the_same_id_and_instant(world: World) -> None:
+    """Ids are unique within a company only."""
+    books = {"name": "Acme GmbH", "country": "DE", "currency": "EUR", "time_zone": "Europe/Berlin"}
+    world.erp.tell("entity", 0, "DE", company="DE", **books)
+    fixed = {"customer_id": "C1", "issue_date": "2024-03-02", "invoice_id": None, "reason": None}
+    for whose, amount in (("UK", "5.00"), ("DE", "-5.00")):
+        world.erp.tell("credit_note", 7, "7", amount=amount, currency="EUR", **fixed, company=whose)
+    report = world.ingest()
+    assert feed(report, "credit_note").counts == Counts(read=2, landed=1, quarantined=1)
+    assert [str(v) for v in feed(report, "credit_note").first] == [
+        f"GET /api/v1/credit_note record 7 in UK of {at(7).replace('Z', '+00:00')}: "
+        "amount_minor is '500'; allowed: a negative amount"
+    ]
+    assert world.lake.versions(CREDIT_NOTE).collect()["entity_id"].to_list() == ["DE"]
 
 
 def test_reading_a_bad_record_again_is_not_a_second_complaint(world: World) -> None:

@@ -240,6 +240,12 @@ def test_a_file_of_unique_ids_allows_one_content_at_all() -> None:
     assert checked.good["entity_id"].to_list() == ["DE01"]
 
 
+def test_a_violation_says_which_row_it_is_about_where_two_have_the_same_place() -> None:
+    places = [{"_where": "f.csv line 1", "entity_id": entity} for entity in ("US01", "DE01")]
+    checked = check(tables.CREDIT_NOTE, rows(tables.CREDIT_NOTE, *(places[0], places[1] | {"amount_minor": 5})))
+    assert (checked.bad["where"].to_list(), checked.at.to_list()) == (["f.csv line 1"], [1])
+
+
 def test_a_conflict_names_a_few_places_only() -> None:
     changes = [{"digest": f"d{i}"} for i in range(50)]
     first = said(check(tables.PAYMENT, rows(tables.PAYMENT, *changes)))[0]

@@ -180,7 +180,8 @@ def test_records_become_text_columns() -> None:
         ],
     )
     rows = found.frame.to_dicts()
-    assert rows[0]["_where"] == "GET /api/v1/invoice record 7 of 2024-03-01T10:00:00.000001+00:00"
+    assert rows[0]["_where"] == "GET /api/v1/invoice record 7 in A of 2024-03-01T10:00:00.000001+00:00"
+    assert rows[1]["_where"] == "GET /api/v1/invoice record 8 of 2024-03-01T10:00:00.000000+00:00"
     assert [r["id"] for r in rows] == ["7", "8", "9"]
     assert [r["_deleted"] for r in rows] == [False, True, False]
     assert (rows[0]["amount"], rows[0]["n"], rows[0]["x"], rows[1]["ok"]) == ("1.50", "2", "1.5", "true")
