@@ -39,6 +39,9 @@ SUBJECT = (
 # Days past due on which a receivable that is still open is looked at again, to learn how such ones end.
 SEEN_AGAIN = (-7, 1, 15, 45)
 
+# The tables whose facts say how far a ledger goes.
+DATED = ("invoice", "credit_note", "payment", "allocation")
+
 
 class Book:
     """Facts with everything derived from them, each derived once and when first asked for."""
@@ -76,8 +79,11 @@ class Book:
         return tuple(feature.name for feature in self.declared)
 
     def last_known(self) -> datetime:
-        """The instant just after the last fact: what `as_of` means when nobody says."""
-        latest = [t["known_at"].max() for t in self.facts.tables.values() if len(t)]
+        """The instant just after the newest document or payment: what `as_of` means when nobody says.
+
+        Master data does not count: an old ledger stays as old as it is when a customer's record is brought in today.
+        """
+        latest = [self.facts.tables[name]["known_at"].max() for name in DATED if len(self.facts.tables[name])]
         if not latest:
             raise NotFound("the ledger is empty; ingest some invoices first")
         newest = max(instant for instant in latest if isinstance(instant, datetime))

@@ -234,26 +234,29 @@ THIS_INVOICE: tuple[Declaration, ...] = (
 
 
 def attribute_features(names: Iterable[str]) -> tuple[Declaration, ...]:
-    """Features of each dated customer attribute: its last value, that against its usual, and how old it is."""
+    """Features of each dated customer attribute: its last value, that against its usual, and how old it is.
+
+    `attribute_` stands first in the name of the value alone, so that no two attributes can make features of one name.
+    """
     return tuple(
         feature
         for name in names
         for feature in (
             Feature(f"attribute_{name}", Last("value"), event=f"attribute_{name}", doc=f"last known {name}"),
             Feature(
-                f"attribute_{name}_usual",
+                f"usual_attribute_{name}",
                 Median("value", last=12),
                 event=f"attribute_{name}",
                 doc=f"median {name}, last 12",
             ),
             Derived(
-                f"attribute_{name}_change",
-                lambda name=name: pl.col(f"attribute_{name}") / pl.col(f"attribute_{name}_usual") - 1,  # type: ignore[misc]
-                (f"attribute_{name}", f"attribute_{name}_usual"),
+                f"change_attribute_{name}",
+                lambda name=name: pl.col(f"attribute_{name}") / pl.col(f"usual_attribute_{name}") - 1,  # type: ignore[misc]
+                (f"attribute_{name}", f"usual_attribute_{name}"),
                 f"last known {name} against its usual: 0 where the same",
             ),
             Feature(
-                f"attribute_{name}_age_days",
+                f"age_attribute_{name}",
                 DaysSince("attribute_day"),
                 event=f"attribute_{name}",
                 doc=f"days since {name} was set",

@@ -206,12 +206,17 @@ def _credited(facts: Facts, masters: Masters) -> pl.DataFrame:
 
 
 def _attributes(facts: Facts, masters: Masters, names: Iterable[str]) -> dict[str, pl.DataFrame]:
-    """One event type per attribute name: its value and the day it holds from."""
-    rows = masters.looked_up(facts.spans("customer_attribute"))
+    """One event type per attribute name: its value and the day it holds from, the newest of these days last.
+
+    What is learnt of an older day when a newer one is known already is no news, and left out.
+    """
+    told = masters.looked_up(facts.spans("customer_attribute")).sort("known_from", "day")
+    newest_by_then = pl.col("day").cum_max().over(*HEAD[:2], "name")
+    rows = told.filter(pl.col("day") >= newest_by_then)
     return {
         f"{ATTRIBUTE}{name}": rows.filter(pl.col("name") == name).select(
             *HEAD[:3],
-            pl.col("attribute_id").alias("event_id"),
+            pl.concat_str(pl.col("day").dt.to_string(), pl.lit(" "), "attribute_id").alias("event_id"),
             *HEAD[4:],
             pl.col("value"),
             attribute_day=epoch_day("day"),

@@ -17,22 +17,26 @@ def labelled(frame: pl.DataFrame, states: pl.DataFrame, zones: pl.DataFrame, obs
 
     paid_date       the day it was settled by payment, null where it was not
     cancelled       settled by credit or write-off instead: nobody will ever pay it
-    observed_until  where paid_date is null: the last day through which it is known to have been unpaid
+    observed_until  where paid_date is null: the last day through which it is known to have been unpaid. Nobody knows
+                    that beyond the day of its entity's newest payment: the bank file may be missing, or be older than
+                    the rest of what was brought in
     """
     outcome = standing(states, observed_before).select(*RECEIVABLE, "paid_date", "cancelled")
+    newest = outcome.group_by("entity_id").agg(_newest=pl.col("paid_date").filter(~pl.col("cancelled")).max())
     seen = with_day_of(zones.with_columns(_at=pl.lit(observed_before)), "_at", zones, "_day").select(
         "entity_id", _seen=pl.col("_day") - pl.duration(days=1)
     )
-    last_day = pl.col("_seen") - pl.duration(days=pl.col("lag_days").fill_null(0))
+    last_day = pl.min_horizontal(pl.col("_seen") - pl.duration(days=pl.col("lag_days").fill_null(0)), "_newest")
     return (
         frame.join(outcome, on=RECEIVABLE, maintain_order="left")
         .join(seen, on="entity_id", how="left", maintain_order="left")
         .join(knowledge_lags(states, zones, observed_before), on="entity_id", how="left", maintain_order="left")
+        .join(newest, on="entity_id", how="left", maintain_order="left")
         .with_columns(
             observed_until=pl.when("cancelled").then(pl.col("paid_date") - pl.duration(days=1)).otherwise(last_day),
             paid_date=pl.when(~pl.col("cancelled")).then("paid_date"),
         )
-        .drop("_seen", "lag_days")
+        .drop("_seen", "_newest", "lag_days")
     )
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from features.errors import BadInput
+from features.ledger import RECEIVABLE
 from models import hazard
 from models.answers import answers, days_past_due
 from models.bins import LONGEST_WAIT, UNKNOWN, epoch_days
@@ -26,7 +27,7 @@ from models.hazard import HazardSettings
 from models.model_files import read_model, write_model
 from models.predictions import PaymentPrediction
 from models.reasons import fit_explainer
-from models.scorer import Scorer, feature_values, fit_scorer
+from models.scorer import Scorer, feature_values, fit_scorer, with_first_seen
 
 FEWEST_SETTLED = 30
 HELD_OUT_SHARE = 0.15
@@ -82,8 +83,8 @@ def train(labelled: pl.DataFrame, names: Sequence[str], *, seed: int = 7, use_op
         pl.col("due_date") - pl.col("cutoff_day") < pl.duration(days=LONGEST_WAIT),
     )
     rows = rows if use_open else _closed(rows)
-    rows = rows.sort("cutoff", "entity_id", "invoice_id", "instalment")
-    settled = rows.filter(pl.col("paid_date").is_not_null()).select("entity_id", "invoice_id", "instalment").n_unique()
+    rows = with_first_seen(rows.sort("cutoff", *RECEIVABLE))
+    settled = rows.filter(pl.col("paid_date").is_not_null()).select(RECEIVABLE).n_unique()
     if settled < FEWEST_SETTLED:
         raise BadInput(
             f"only {settled} settled invoices to learn from; allowed: {FEWEST_SETTLED} or more. "
@@ -97,7 +98,7 @@ def train(labelled: pl.DataFrame, names: Sequence[str], *, seed: int = 7, use_op
     seen = calibration.apply(scorer.distribution(explained))
     explainer = fit_explainer(names, feature_values(explained, names), days_past_due(seen, explained), seed=seed)
     about = {
-        "receivables": rows.select("entity_id", "invoice_id", "instalment").n_unique(),
+        "receivables": rows.select(RECEIVABLE).n_unique(),
         "rows": len(rows),
         "settled": settled,
         "first_cutoff": str(rows["cutoff_day"].min()),
@@ -114,7 +115,7 @@ def train(labelled: pl.DataFrame, names: Sequence[str], *, seed: int = 7, use_op
 def _rehearse(
     rows: pl.DataFrame, names: tuple[str, ...], settings: HazardSettings, seed: int, *, use_open: bool
 ) -> tuple[int, Calibration]:
-    """Train on the older part as it was known then and look at the next: how many trees, and how far off is the cdf?
+    """Train on the older part with what had happened by then, judge on the next: how many trees, how far off is the cdf?
 
     The held-out rows are the newest that have had time to be paid, and few enough that the rehearsal is no staler than
     the model will be when it is used. Too few rows for that: half the trees, no correction.
@@ -152,7 +153,7 @@ def _closed(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def known_before(rows: pl.DataFrame, day: date) -> pl.DataFrame:
-    """The LABELLED rows with only those outcomes that had happened before `day`."""
+    """The LABELLED rows with only those outcomes that had happened before `day`, as if they were learnt at once."""
     later = pl.col("paid_date") >= day
     return rows.with_columns(
         paid_date=pl.when(~later).then("paid_date"),

@@ -122,7 +122,7 @@ def _attribute(row: Row) -> str:
     told = [
         f"{name.removeprefix('attribute_')} {value:g}"
         for name, value in row.items()
-        if value is not None and name.startswith("attribute_") and not name.endswith(("_usual", "_change", "_age_days"))
+        if value is not None and name.startswith("attribute_")
     ]
     return ", ".join(told) or "customer attributes unknown"
 
@@ -136,7 +136,7 @@ FAMILIES = (
     Family("pooled", re.compile(r"(segment|entity)_.*"), _pooled),
     Family("calendar", re.compile(r"terms.*|(issue|due)_.*"), _calendar),
     Family("age", re.compile(r"age|past_due"), _age),
-    Family("attributes", re.compile(r"attribute_.*"), _attribute),
+    Family("attributes", re.compile(r"((usual|change|age)_)?attribute_.*"), _attribute),
     Family("trade", re.compile(r".*"), _trade),
 )
 REST = "weekdays, holidays and month ends ahead, and what else remains"

@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.errors import BadInput
+from features.ledger import RECEIVABLE
 from models import bins, hazard
 from models.bins import Grid, Matrix, epoch_days
 from models.distribution import Distribution
@@ -59,7 +60,10 @@ def fit_scorer(
     rounds: int | None = None,
     held_out: pl.DataFrame | None = None,
 ) -> Scorer:
-    """The ridge line and the hazard; `rounds` fixes the number of trees, `held_out` finds it."""
+    """The ridge line and the hazard; `rounds` fixes the number of trees, `held_out` finds it.
+
+    Both frames have the column of `with_first_seen`.
+    """
     values = feature_values(rows, names)
     location, expected = fit_crossed(names, values, _days_late_first_seen(rows))
     boosters = []
@@ -102,20 +106,20 @@ def _lived(rows: pl.DataFrame, settings: HazardSettings, seed: int) -> Episodes:
     return replace(lived, weight=lived.weight * _weights(rows)[lived.bins.row])
 
 
+def with_first_seen(rows: pl.DataFrame) -> pl.DataFrame:
+    """`rows` with `first_seen`: whether its receivable is seen for the first time, among all that there are."""
+    return rows.with_columns(first_seen=pl.col("cutoff") == pl.col("cutoff").min().over(RECEIVABLE))
+
+
 def _days_late_first_seen(rows: pl.DataFrame) -> Floats:
     """(n,) days late where a receivable is seen for the first time, NaN where it is seen again or was not paid.
 
     A line through those that are seen again would be drawn to the late ones: only they are still there to be seen.
     """
     late = (pl.col("paid_date") - pl.col("due_date")).dt.total_days().cast(pl.Float64)
-    return rows.select(pl.when(_is_first_seen()).then(late).fill_null(float("nan"))).to_series().to_numpy()
+    return rows.select(pl.when("first_seen").then(late).fill_null(float("nan"))).to_series().to_numpy()
 
 
 def _weights(rows: pl.DataFrame) -> Floats:
     """(n,) 1 where a receivable is seen for the first time, `SEEN_AGAIN_WEIGHT` where it is seen again."""
-    weight = pl.when(_is_first_seen()).then(1.0).otherwise(SEEN_AGAIN_WEIGHT)
-    return rows.select(weight).to_series().to_numpy()
-
-
-def _is_first_seen() -> pl.Expr:
-    return pl.col("cutoff") == pl.col("cutoff").min().over("entity_id", "invoice_id", "instalment")
+    return rows.select(pl.when("first_seen").then(1.0).otherwise(SEEN_AGAIN_WEIGHT)).to_series().to_numpy()

@@ -67,7 +67,8 @@ def learner(book: Book, seed: int, *, use_open: bool = True) -> Callable[[pl.Dat
     """
 
     def learn(at_issue: pl.DataFrame, before: datetime) -> PaymentDateModel:
-        again = book.seen_again(before.date()).filter(pl.col("cutoff") < before)
+        # a day more than UTC has: it may have begun already where an entity is
+        again = book.seen_again(before.date() + timedelta(days=1)).filter(pl.col("cutoff") < before)
         rows = pl.concat([at_issue, book.labelled(book.features(again), before)])
         return payment_date.train(rows, book.feature_names, seed=seed, use_open=use_open)
 

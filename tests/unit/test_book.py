@@ -371,7 +371,11 @@ def test_two_invoices_are_enough_to_answer(drawn_facts: Draw, instant: Instant) 
 def test_before_the_first_fact_nothing_is_open_and_afterwards_it_says_when_the_last_was_learnt(
     drawn_facts: Draw, instant: Instant
 ) -> None:
-    facts = drawn_facts(invoice="known_at | owed\n 3 | 10:100", payment="value_date | amount_minor\n 7 | 1")
+    facts = drawn_facts(
+        invoice="known_at | owed\n 3 | 10:100",
+        payment="value_date | amount_minor\n 7 | 1",
+        customer="customer_id | known_at\n A | 200",
+    )
     book = Book(facts)
     assert book.open_receivables(instant("3")).is_empty()
     assert book.last_known() == instant("7+")

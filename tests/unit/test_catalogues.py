@@ -48,3 +48,9 @@ def test_everything_declared_says_what_it_is() -> None:
     docs += [t.doc for t in (*TABLES, *TYPES)]
     docs += sorted({c.doc for t in TABLES for c in t.columns})
     assert [doc for doc in docs if len(doc) < SHORTEST or doc != doc.strip()] == []
+
+
+def test_no_two_attributes_make_features_of_one_name() -> None:
+    attributes = ("x", "x_usual", "x_change", "x_age", "usual_attribute_x", "change_x", "age")
+    names = [d.name for d in catalogue(attributes)]
+    assert len(set(names)) == len(names)

@@ -345,3 +345,17 @@ def test_dated_attributes_are_events_of_their_own_name(drawn_facts: Draw) -> Non
     assert told["attribute_revenue"].sort("known_from")["value"].to_list() == [1.5, 2.5]
     assert told["attribute_unheard_of"].is_empty()
     assert "attribute_staff" not in told
+
+
+def test_what_is_learnt_late_of_an_older_day_is_no_news(drawn_facts: Draw) -> None:
+    facts = drawn_facts(
+        customer_attribute="""
+        attribute_id | name    | known_at | day | value
+        z            | revenue | 20       | 3   | 1
+        a            | revenue | 20       | 9   | 2
+        m            | revenue | 30       | 3   | 3
+        n            | revenue | 31       | 9   | 4
+        """
+    )
+    told = events(facts, "revenue")["attribute_revenue"].sort("known_from", "event_id")
+    assert told["value"].to_list() == [1.0, 2.0, 4.0], "at one instant, the newest day comes last"

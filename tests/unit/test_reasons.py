@@ -97,7 +97,7 @@ def test_every_feature_belongs_to_the_family_that_tells_its_story() -> None:
         ("issue_weekday", "calendar"),
         ("past_due", "age"),
         ("open_past_due_days", "exposure"),
-        ("attribute_monthly_revenue_change", "attributes"),
+        ("change_attribute_monthly_revenue", "attributes"),
         ("tenure_days", "trade"),
         ("something_new", "trade"),
     ],
@@ -136,7 +136,7 @@ def test_words_show_the_numbers_behind_them() -> None:
     assert words("calendar", terms=30.0, due_weekday=7.0) == "terms of 30 days, due on a Sunday"
     assert words("age", past_due=3.0) == "already 3 days past due"
     assert words("age", past_due=-3.0) == "not due yet"
-    assert words("attributes", attribute_revenue=1500.0, attribute_revenue_usual=9.0, attribute_staff=12.0) == (
+    assert words("attributes", attribute_revenue=1500.0, usual_attribute_revenue=9.0, attribute_staff=12.0) == (
         "revenue 1500, staff 12"
     )
 
