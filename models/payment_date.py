@@ -115,7 +115,7 @@ def train(labelled: pl.DataFrame, names: Sequence[str], *, seed: int = 7, use_op
 def _rehearse(
     rows: pl.DataFrame, names: tuple[str, ...], settings: HazardSettings, seed: int, *, use_open: bool
 ) -> tuple[int, Calibration]:
-    """Train on the older part with what had happened by then, judge on the next: how many trees, how far off is the cdf?
+    """Train on the older part with what had happened by then, judge on the next: how many trees, how far off the cdf?
 
     The held-out rows are the newest that have had time to be paid, and few enough that the rehearsal is no staler than
     the model will be when it is used. Too few rows for that: half the trees, no correction.
