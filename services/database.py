@@ -134,7 +134,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         parsed = _supported(url)
-        self._shown = parsed.render_as_string(hide_password=True)
+        self._shown = parsed.set(query={}).render_as_string(hide_password=True)  # the query may hold a password too
         self._writes = _engine(parsed)
         self._reads = self._writes.execution_options(**{_READ_ONLY: True})
         try:
@@ -165,8 +165,10 @@ def _supported(url: str) -> URL:
     allowed = "sqlite:///FOLDER/FILE.db or postgresql://USER:PASSWORD@HOST/NAME"
     try:
         parsed = make_url(url)
-    except ArgumentError:
-        raise BadSetting(f"the database URL cannot be read; allowed: {allowed}") from None  # it may hold a password
+    except (ArgumentError, ValueError):  # its own words may hold the password, and so may a port that is no number
+        raise BadSetting(f"the database URL cannot be read; allowed: {allowed}") from None
+    if "@" in (parsed.host or ""):  # what follows the first @ of a password would be told as the host
+        raise BadSetting(f"the database URL has an @ too many; allowed: {allowed}, with %40 for an @ in PASSWORD")
     match parsed.drivername.partition("+")[0]:
         case "sqlite":
             return parsed.set(drivername="sqlite")

@@ -228,5 +228,12 @@ def _value(setting: Setting, environment: Mapping[str, str], given: object) -> A
     try:
         return setting.parse(text)
     except ValueError:
-        shown = "(not shown)" if setting.field == "api_keys" else repr(text)
+        shown = "(not shown)" if _may_be_secret(setting, text) else repr(text)
         raise BadSetting(f"{setting.variable} is {shown}; allowed: {setting.allowed}") from None
+
+
+def _may_be_secret(setting: Setting, text: str) -> bool:
+    """Keys are; so is a database URL that could hold a password: where in a broken one it stands, nobody can say."""
+    return setting.field == "api_keys" or (
+        setting.field == "state_url" and not set("@?:").isdisjoint(text.rstrip(":/"))
+    )

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from features.errors import BadSetting
+from features.errors import BadSetting, DuecastError
 from services.settings import QUIET, SETTINGS, read_settings
+from services.store import Store
 
 KEY = sha256(b"open sesame").hexdigest()
 
@@ -60,6 +61,28 @@ def test_keys_that_cannot_be_used_are_refused_and_never_shown(keys):
     with pytest.raises(BadSetting, match=r"DUECAST_API_KEYS is \(not shown\); allowed: name=SHA-256") as raised:
         read_settings({"DUECAST_API_KEYS": keys})
     assert KEY not in str(raised.value)
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("url", ["postgres:user:secret@host/name", "secret@host", "sqlite:secret", "host?key=secret"])
+def test_a_database_url_that_cannot_be_used_is_not_shown(url):
+    with pytest.raises(BadSetting, match=r"DUECAST_STATE_URL is \(not shown\); allowed: an SQLAlchemy URL") as raised:
+        read_settings({"DUECAST_STATE_URL": url})
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:secret",
+        "postgresql://user:first@secret@host/name",
+        "postgresql://user:secret@127.0.0.1:9/name",
+        "postgresql://127.0.0.1:9/name?user=user&password=secret",
+    ],
+)
+def test_no_message_about_a_database_holds_its_password(url):
+    with pytest.raises(DuecastError) as raised:
+        Store(read_settings({"DUECAST_STATE_URL": url}).state_url)
     assert "secret" not in str(raised.value)
 
 
