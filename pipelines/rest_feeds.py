@@ -10,6 +10,7 @@ import polars as pl
 from features.errors import StateError
 from features.lake import Lake
 from features.tables import ALLOCATION, ENTITY, Table
+from pipelines.complaints import PLACE
 from pipelines.connectors.records import Json, records_frame
 from pipelines.connectors.rest import RestClient
 from pipelines.dating import Dating
@@ -20,14 +21,16 @@ from pipelines.readings import Style, columns_used
 from pipelines.run import Run
 from pipelines.shaping import Setting, shape
 
+_CLOCKS_DIFFER = timedelta(days=1)
+
 
 def land_table(client: RestClient, rest: Rest, table: Table, run: Run, batch_records: int) -> None:
     """Read one table from where the last run stopped (all of its history the first time) and land it in batches."""
     path = rest.path.format(table=table.name)
     name = f"GET {path}"
     cursor = run.store.cursor(run.source, name)
-    since = None if cursor is None else _instant(cursor) - timedelta(minutes=rest.overlap_minutes)
-    latest = None if cursor is None else _instant(cursor)
+    latest = None if cursor is None else min(_instant(cursor), run.now)
+    since = None if latest is None else latest - timedelta(minutes=rest.overlap_minutes)
     with run.feed(name, table.name, None):
         pages = client.pages(path, page_size=rest.page_size, changed_since=since, history=cursor is None)
         for batch in _batches(pages, batch_records):
@@ -35,6 +38,8 @@ def land_table(client: RestClient, rest: Rest, table: Table, run: Run, batch_rec
             run.land(_feed(name, table, rest, records.frame, run), Dating.BY_SOURCE)
             latest = max(filter(None, (latest, records.latest_change)), default=None)
         if latest is not None:
+            # from a stamp of the future on, the source would be asked for nothing that changes until then
+            latest = min(latest, run.now)
             run.advance(name, latest.astimezone(UTC).isoformat(timespec="microseconds"))
 
 
@@ -56,9 +61,21 @@ def _feed(name: str, table: Table, rest: Rest, frame: pl.DataFrame, run: Run) ->
     latest = _latest_in_its_millisecond(shaped.rows, frame, table)
     feed = checked(name, replace(shaped, rows=latest), table, frame, unique_ids=False)
     feed = replace(feed, superseded=shaped.rows.height - latest.height)
+    feed = without(feed, _of_the_future(feed.rows, frame, run.now))
     if table is not ALLOCATION:
         return feed
     return without(feed, against_invoices(feed, settled_invoices([feed], run.lake)))
+
+
+def _of_the_future(rows: pl.DataFrame, frame: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """Complaints about records that cannot have changed yet, give or take clocks that differ."""
+    late = rows.filter(pl.col("known_at") > now + _CLOCKS_DIFFER).select("_row")
+    return frame.join(late, on="_row", how="semi", maintain_order="left").select(
+        *PLACE,
+        pl.lit("changed_at").alias("field"),
+        pl.col("changed_at").alias("value"),
+        pl.lit("an instant that has come (a day of grace for clocks that differ)").alias("allowed"),
+    )
 
 
 def _latest_in_its_millisecond(rows: pl.DataFrame, frame: pl.DataFrame, table: Table) -> pl.DataFrame:

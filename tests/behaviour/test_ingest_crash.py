@@ -52,7 +52,7 @@ from pipelines.mapping import load
 from services.store import Store
 {SPOKEN}
 (url, token), state, number = sys.argv[1].split(), Path(sys.argv[2]), int(sys.argv[3])
-now = datetime(2026, 1, number + 1, tzinfo=UTC)
+now = datetime(2026, 2, number + 1, tzinfo=UTC)
 with Store(f"sqlite:///{{state / 'store.db'}}") as store, RestClient(url, token) as client:
     ingest_rest(client, load("sandbox"), Lake(state / "lake"), store, now=now, progress=Spoken(), batch_records=200)
 """

@@ -78,12 +78,16 @@ class World:
         self.store = Store(f"sqlite:///{root / 'store.db'}")
         self.runs = 0
 
+    @property
+    def now(self) -> datetime:
+        """When the last ingest was."""
+        return NOW + timedelta(days=self.runs)
+
     def ingest(self, mapping: str = "source: erp\nrest: {}", *, batch_records: int = 20_000) -> RunReport:
         self.runs += 1
         with RestClient("http://erp.test", "t", transport=httpx.MockTransport(self.erp), retries=HASTY) as client:
-            now = NOW + timedelta(days=self.runs)
             declared = parse(mapping, "m.yaml")
-            return ingest_rest(client, declared, self.lake, self.store, now=now, batch_records=batch_records)
+            return ingest_rest(client, declared, self.lake, self.store, now=self.now, batch_records=batch_records)
 
 
 def feed(report: RunReport, table: str) -> FeedReport:
@@ -141,6 +145,41 @@ def test_a_commit_that_comes_late_is_found_and_takes_its_place(world: World) -> 
     report = world.ingest()
     assert feed(report, "customer").counts.landed == 1  # C1 as it was at 20 is no current state any more
     assert world.lake.known(CUSTOMER, START + timedelta(minutes=6)).collect()["name"].to_list() == ["Acorn", "Birch"]
+
+
+FUTURE = 75 * 365 * 24 * 60
+
+
+def test_a_change_of_the_future_is_set_aside_and_hides_no_later_change(world: World) -> None:
+    world.erp.tell("customer", FUTURE, "C9", name="Yew")
+    report = world.ingest()
+    stamp = at(FUTURE).replace("Z", "+00:00")
+    assert [str(v) for v in feed(report, "customer").first] == [
+        f"GET /api/v1/customer record C9 in UK of {stamp}: changed_at is '{stamp}'; "
+        "allowed: an instant that has come (a day of grace for clocks that differ)"
+    ]
+    assert feed(report, "customer").counts == Counts(read=3, landed=2, quarantined=1)
+    world.erp.tell("customer", (world.now - START) / timedelta(minutes=1) + 5, "C2", name="Birch")
+    assert feed(world.ingest(), "customer").counts == Counts(read=2, landed=1, quarantined=1)
+    assert world.lake.versions(CUSTOMER).collect()["customer_id"].to_list() == ["C1", "C1", "C2"]
+
+
+def test_a_cursor_of_the_future_is_drawn_back_to_now(world: World) -> None:
+    """As an earlier version of ours may have left it."""
+    world.ingest()
+    run = world.store.start_run("erp", now=world.now)
+    world.store.commit_page(run, "GET /api/v1/customer", Counts(), now=world.now, cursor=at(FUTURE))
+    world.ingest()
+    assert datetime.fromisoformat(world.store.cursor("erp", "GET /api/v1/customer") or "") == world.now
+
+
+@pytest.mark.parametrize(("ahead", "landed"), [(timedelta(hours=23), 1), (timedelta(hours=25), 0)])
+def test_a_clock_of_the_source_may_be_ahead_of_ours_by_a_day(ahead: timedelta, landed: int, world: World) -> None:
+    minutes = (NOW + timedelta(days=1) + ahead - START) / timedelta(minutes=1)
+    world.erp.tell("fx_rate", minutes, "R", currency="EUR", to_currency="GBP", day="2024-03-01", rate="0.86")
+    assert feed(world.ingest(), "fx_rate").counts == Counts(read=1, landed=landed, quarantined=1 - landed)
+    cursor = datetime.fromisoformat(world.store.cursor("erp", "GET /api/v1/fx_rate") or "")
+    assert cursor == world.now
 
 
 def test_a_record_that_is_taken_back_is_known_no_longer(world: World) -> None:
@@ -298,8 +337,8 @@ def test_the_sandbox_comes_through_real_http_and_its_faults_to_the_last_bit(tmp_
         serving(simulated, faults=faults) as served,
         RestClient(served.base_url, served.token, retries=HASTY) as client,
     ):
-        first = ingest_rest(client, load("sandbox"), lake, store, now=NOW)
-        again = ingest_rest(client, load("sandbox"), lake, store, now=NOW + timedelta(days=1))
+        first = ingest_rest(client, load("sandbox"), lake, store, now=simulated.now())
+        again = ingest_rest(client, load("sandbox"), lake, store, now=simulated.now() + timedelta(days=1))
         with RestClient(served.base_url, "wrong") as stranger, pytest.raises(SourceRefused):
             ingest_rest(stranger, load("sandbox"), lake, store, now=NOW)
     assert first.counts.quarantined == 0
