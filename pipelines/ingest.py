@@ -27,7 +27,8 @@ def ingest_files(
 
     Every file is read, parsed and checked before the first row lands. `NotFound` for a file that is not there,
     `BadInput` for one that is not what the mapping says (an unknown column, no rows, broken quotes): nothing lands.
-    A fact dated by its day is known from the start of that day; what the lake holds already is only corrected `now`.
+    A fact dated by its day is known from the start of that day, but `now` at the latest; what the lake holds already is
+    only corrected `now`.
     """
     if not mapping.files:
         raise BadSetting(f"mapping {mapping.source!r} has no files, it is for an API; allowed: a mapping with `files`")

@@ -275,6 +275,24 @@ def test_a_correction_is_learnt_when_it_arrives_and_never_before(world: World) -
     assert [f.counts.landed for f in back.feeds] == [0, 1, 1, 1]
 
 
+def test_an_invoice_in_advance_is_known_as_soon_as_it_is_told(world: World) -> None:
+    """And it is no news when its day has come."""
+    advance = HEADER + SOUND.replace("2024-01-10,0,5000", "2024-07-01,0,5000")
+    world.ingest(advance)
+    again = world.ingest(advance, now=NOW + timedelta(days=60))
+    assert again.counts.landed == 0
+    known = world.lake.versions(INVOICE).filter(pl.col("entity_id") == "JP").collect()
+    assert known.select("known_at", "issue_date").rows() == [(NOW, date(2024, 7, 1))]
+
+
+def test_an_invoice_in_advance_that_turns_out_otherwise_is_corrected_when_that_is_told(world: World) -> None:
+    advance = HEADER + SOUND.replace("2024-01-10,0,5000", "2024-07-01,0,5000")
+    world.ingest(advance)
+    world.ingest(advance.replace("5000", "4000"), now=NOW + timedelta(days=1))
+    known = world.lake.versions(INVOICE).filter(pl.col("entity_id") == "JP").collect()
+    assert known.select("known_at", "amount_minor").rows() == [(NOW, 5000), (NOW + timedelta(days=1), 4000)]
+
+
 def test_an_invoice_that_gets_paid_keeps_its_own_history(world: World) -> None:
     world.ingest(HEADER + SOUND)
     paid = SOUND.replace("JPY,\n", "JPY,2024-03-01\n")
@@ -316,6 +334,13 @@ def test_the_newest_spelling_can_be_corrected(world: World) -> None:
     world.ingest("id,day,name\nC,2024-01-01,a\nC,2024-01-02,b\n", mapping=NAMES)
     world.ingest("id,day,name\nC,2024-01-01,a\nC,2024-01-02,x\n", mapping=NAMES, now=NOW + timedelta(days=1))
     assert customers(world) == [(date(2024, 1, 1), "a"), (date(2024, 1, 2), "b"), (date(2024, 6, 2), "x")]
+
+
+def test_of_spellings_of_days_to_come_the_last_is_known_now(world: World) -> None:
+    ledger = "id,day,name\nC,2024-08-01,c\nC,2024-07-01,b\nC,2024-01-01,a\n"
+    assert world.ingest(ledger, mapping=NAMES).feeds[-1].counts == Counts(read=3, landed=2, duplicates=1)
+    assert customers(world) == [(date(2024, 1, 1), "a"), (NOW.date(), "c")]
+    assert world.ingest(ledger, mapping=NAMES, now=NOW + timedelta(days=1)).counts.landed == 0
 
 
 def test_an_earlier_file_that_comes_later_lands_where_it_belongs(world: World) -> None:
