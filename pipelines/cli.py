@@ -65,6 +65,10 @@ Mapping = Annotated[
 JsonOut = Annotated[
     Path | None, typer.Option("--json", help="Write the figures there, as JSON.", metavar="OUT", callback=_file())
 ]
+Quarantine = Annotated[
+    Path | None,
+    typer.Option(help="Write every row that is set aside there, and why.", metavar="OUT.csv", callback=_file(".csv")),
+]
 Seed = Annotated[int, typer.Option(help="Same data and seed, same result.")]
 
 
@@ -91,6 +95,7 @@ def ingest(
     url: Annotated[str | None, typer.Option(help="Base URL of an API instead.", metavar="URL")] = None,
     mapping: Mapping = None,
     token_file: Annotated[Path | None, typer.Option(help="File that holds the API's token.", metavar="FILE")] = None,
+    quarantine: Quarantine = None,
     lake: Lake = None,
 ) -> None:
     """Bring a source's records into the lake; what breaks its contract is set aside with the reason.
@@ -105,7 +110,7 @@ def ingest(
         raise BadSetting("give either --data FOLDER or --url URL")
     if mapping is None:
         raise BadSetting("--mapping is missing; allowed: ibm-ar, highradius, sandbox or a YAML file of your own")
-    ingest_into(data=data, url=url, mapping=mapping, token_file=token_file, lake=lake)
+    ingest_into(data=data, url=url, mapping=mapping, token_file=token_file, quarantine=quarantine, lake=lake)
 
 
 @app.command()
@@ -132,6 +137,7 @@ def evaluate(
         Path | None, typer.Option(help="Folder with files; without it, the lake.", metavar="FOLDER")
     ] = None,
     mapping: Mapping = None,
+    quarantine: Quarantine = None,
     cutoff: Day = None,
     until: Day = None,
     origins: Annotated[int, typer.Option(help="Windows of equal length, each trained anew.", min=1)] = 1,
@@ -155,11 +161,14 @@ def evaluate(
 
     if data is None and mapping is not None:
         raise BadSetting(f"--mapping {mapping} without --data; allowed: both to judge on files, neither for the lake")
+    if data is None and quarantine is not None:
+        raise BadSetting(f"--quarantine {quarantine} without --data: the lake's rows have been checked; leave it out")
     if data is not None and mapping is None:
         raise BadSetting("--data needs --mapping; allowed: ibm-ar, highradius or a YAML file of your own")
     evaluate_ledger(
         data=data,
         mapping=mapping,
+        quarantine=quarantine,
         cutoff=_date(cutoff),
         until=_date(until),
         origins=origins,

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from rich.console import Console
+
 from features.book import Book
 from features.errors import BadSetting, NotFound
 from features.facts import Facts
@@ -14,7 +16,8 @@ from pipelines.connectors.rest import RestClient, tell_retries
 from pipelines.evaluate import History, book_of_files, evaluate_book
 from pipelines.ingest import ingest_files, ingest_rest
 from pipelines.mapping import load
-from pipelines.run_report import render
+from pipelines.quarantine import write_quarantine
+from pipelines.run_report import RunReport, render
 from pipelines.score import score
 from pipelines.score import write as write_predictions
 from pipelines.screen import Bars, console, prediction_table
@@ -25,8 +28,16 @@ from services.store import Store
 SHOWN = 20
 
 
-def ingest_into(*, data: Path | None, url: str | None, mapping: str, token_file: Path | None, lake: str | None) -> None:
-    """Ingest a folder or an API and show the run report."""
+def ingest_into(
+    *,
+    data: Path | None,
+    url: str | None,
+    mapping: str,
+    token_file: Path | None,
+    quarantine: Path | None,
+    lake: str | None,
+) -> None:
+    """Ingest a folder or an API, write what was set aside where asked, and show the run report."""
     tell_retries()
     settings = read_settings(lake=lake)
     screen, declared, now = console(), load(mapping), datetime.now(UTC)
@@ -37,7 +48,9 @@ def ingest_into(*, data: Path | None, url: str | None, mapping: str, token_file:
         else:
             with RestClient(str(url), _token(token_file)) as client:
                 report = ingest_rest(client, declared, into, store, now=now, progress=bars)
-    screen.print(render(report))
+        if quarantine is not None:
+            write_quarantine(store, report.run_id, quarantine)
+    _tell(screen, report, quarantine)
     screen.print(f"Lake: {settings.lake}. Next: duecast train")
 
 
@@ -56,6 +69,7 @@ def evaluate_ledger(
     *,
     data: Path | None,
     mapping: str | None,
+    quarantine: Path | None,
     cutoff: date | None,
     until: date | None,
     origins: int,
@@ -71,7 +85,7 @@ def evaluate_ledger(
     quieten()
     settings = read_settings(lake=lake, mlruns=mlruns)
     screen = console()
-    book = _book(data, mapping, settings.lake)
+    book = _book(data, mapping, quarantine, settings.lake)
     with screen.status("evaluating"):
         found = evaluate_book(
             book, cutoff=cutoff, until=until, origins=origins, late_days=late_days, history=history, seed=seed
@@ -104,14 +118,20 @@ def score_lake(
     screen.print("All of them: duecast score --out predictions.parquet" if out is None else f"Written: {out}")
 
 
-def _book(data: Path | None, mapping: str | None, lake: str) -> Book:
+def _book(data: Path | None, mapping: str | None, quarantine: Path | None, lake: str) -> Book:
     if data is None or mapping is None:
         return Book(Facts.read(Lake(lake)))
     screen = console()
     with Bars(screen) as bars:
-        book, report = book_of_files(data, mapping, bars)
-    screen.print(render(report))
+        book, report = book_of_files(data, mapping, bars, quarantine=quarantine)
+    _tell(screen, report, quarantine)
     return book
+
+
+def _tell(screen: Console, report: RunReport, quarantine: Path | None) -> None:
+    screen.print(render(report))
+    if quarantine is not None:
+        screen.print(f"Set aside: {quarantine}")
 
 
 def _token(file: Path | None) -> str:

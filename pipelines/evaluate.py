@@ -11,6 +11,7 @@ from features.lake import Lake
 from models.evaluation import Evaluation, EvaluationSettings, evaluate
 from pipelines.ingest import ingest_files
 from pipelines.mapping import load
+from pipelines.quarantine import write_quarantine
 from pipelines.run_report import Progress, RunReport
 from pipelines.train import evidence_window, learner
 from services.store import Store
@@ -18,12 +19,19 @@ from services.store import Store
 History = Literal["as-of", "frozen"]
 
 
-def book_of_files(folder: Path, mapping: str, progress: Progress | None = None) -> tuple[Book, RunReport]:
-    """The ledger in `folder`, ingested into a lake that is thrown away afterwards, and the ingest's report."""
+def book_of_files(
+    folder: Path, mapping: str, progress: Progress | None = None, *, quarantine: Path | None = None
+) -> tuple[Book, RunReport]:
+    """The ledger in `folder`, ingested into a lake that is thrown away afterwards, and the ingest's report.
+
+    Its quarantine is thrown away too; `quarantine` is the file to keep it in.
+    """
     with tempfile.TemporaryDirectory(prefix="duecast-evaluate-") as home:
         lake = Lake(Path(home) / "lake")
         with Store(f"sqlite:///{home}/state.db") as store:
             report = ingest_files(folder, load(mapping), lake, store, now=datetime.now(UTC), progress=progress)
+            if quarantine is not None:
+                write_quarantine(store, report.run_id, quarantine)
         return Book(Facts.read(lake)), report
 
 

@@ -93,7 +93,8 @@ def _remarks(report: RunReport) -> list[str]:
     lines = [f"quarantined  {violation}" for violation in violations[:SHOWN]]
     if quarantined > len(lines) > 0:
         lines.append(
-            f"             ({quarantined:,} rows in all, with their reasons, in the quarantine of run {report.run_id})"
+            f"             ({quarantined:,} rows in all, with their reasons, in the quarantine of run {report.run_id};"
+            " --quarantine OUT.csv writes them to a file)"
         )
     lines += [f"not used     {file}: {', '.join(columns)}" for file, columns in report.unused]
     return lines + [f"absent       {path} (optional)" for path in report.absent]

@@ -133,9 +133,14 @@ class Store:
             return [_run(row, feeds[row.run_id]) for row in rows]
 
     def quarantined(
-        self, *, source: str | None = None, table: str | None = None, run_id: str | None = None, limit: int = 1000
+        self,
+        *,
+        source: str | None = None,
+        table: str | None = None,
+        run_id: str | None = None,
+        limit: int | None = 1000,
     ) -> pl.DataFrame:
-        """What stands in quarantine under `QUARANTINED_SCHEMA`, last seen first, at most `limit` violations."""
+        """What stands in quarantine under `QUARANTINED_SCHEMA`, last seen first, at most `limit` violations or all."""
         columns = [db.quarantine.c[name] for name in QUARANTINED_SCHEMA]
         query = select(*columns).order_by(db.quarantine.c.last_seen.desc(), db.quarantine.c.violation_id).limit(limit)
         wanted = {"source": source, "table": table, "run_id": run_id}

@@ -144,6 +144,36 @@ def test_evaluate_writes_the_names_that_are_promised(inside: Path, tmp_path: Pat
     assert {p.suffix for p in (tmp_path / "report").iterdir()} == {".md", ".json", ".png"}
 
 
+@pytest.fixture
+def spoilt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A folder `data` whose lines 3 to 11 say a due date that does not exist; its lines, the header's first."""
+    monkeypatch.chdir(tmp_path)
+    lines = ledger_lines()
+    for number in range(2, 11):
+        fields = lines[number].split(",")
+        lines[number] = ",".join([*fields[:5], "2/30/2023", *fields[6:]])
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "ledger.csv").write_text("\n".join(lines) + "\n")
+    return lines
+
+
+@pytest.mark.parametrize("command", [["ingest"], ["evaluate", "--cutoff", "2022-01-01"]])
+def test_every_row_that_was_set_aside_can_be_kept_with_its_place_and_reason(
+    command: list[str], spoilt: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run([*command, "--data", "data", "--mapping", "ibm-ar", "--quarantine", "aside.csv"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "--quarantine OUT.csv writes them to a file" in told
+    assert "Set aside: aside.csv" in told
+    found = pl.read_csv("aside.csv").filter(table="invoice")
+    assert found["where"].to_list() == [f"ledger.csv line {number}" for number in range(3, 12)]
+    assert set(found["field"]) == {"due_date"}
+    assert set(found["value"]) == {"2/30/2023"}
+    assert found["allowed"].str.contains("date").all()
+    for payload, line in zip(found["payload"], spoilt[2:11], strict=True):
+        assert line.split(",")[3] in payload
+
+
 MISTAKES = {
     "no such command": (["forecast"], "No such command 'forecast'"),
     "not a date": (["score", "--as-of", "soon"], "'soon' does not match the formats '%Y-%m-%d'"),
@@ -158,6 +188,8 @@ MISTAKES = {
     "bad origin count": (["evaluate", "--origins", "0"], "--origins"),
     "mapping without data": (["evaluate", "--mapping", "ibm-ar"], "--mapping ibm-ar without --data; allowed: both"),
     "data without mapping": (["evaluate", "--data", "."], "--data needs --mapping; allowed: ibm-ar"),
+    "quarantine of nothing": (["evaluate", "--quarantine", "q.csv"], "--quarantine q.csv without --data"),
+    "quarantine of another kind": (["evaluate", "--quarantine", "q.txt"], "--quarantine q.txt ends in '.txt'; allowed"),
     "no folder for figures": (["evaluate", "--json", "no/out.json"], "--json no/out.json: there is no folder no;"),
     "figures in a folder": (["evaluate", "--json", "."], "--json . is a folder; allowed: a file"),
     "report in a file": (["evaluate", "--report", "file"], "--report file: file is a file; allowed: a folder"),
