@@ -65,7 +65,7 @@ def check(table: Table, rows: pl.DataFrame, *, unique_ids: bool = False) -> Chec
     checks = list(_checks(table))
     flags = rows.select(c.broken.alias(str(i)) for i, c in enumerate(checks))
     found = [_violations(rows, c, flags[str(i)]) for i, c in enumerate(checks) if flags[str(i)].any()]
-    found.append(_conflicts(table, rows, unique_ids=unique_ids))
+    found.append(conflicts(table, rows, unique_ids=unique_ids))
     bad = pl.concat(found).sort("_row", maintain_order=True)
     good = rows.with_row_index("_row").join(bad, on="_row", how="anti", maintain_order="left")
     return Checked(good.select(*table.schema), bad.select(*QUARANTINE_SCHEMA), bad["_row"], rows.height - good.height)
@@ -144,7 +144,11 @@ def _shown(values: pl.Series) -> pl.Series:
     return values.cast(pl.String())
 
 
-def _conflicts(table: Table, rows: pl.DataFrame, *, unique_ids: bool) -> pl.DataFrame:
+def conflicts(table: Table, rows: pl.DataFrame, *, unique_ids: bool) -> pl.DataFrame:
+    """How `rows` contradict each other, as `check` says it: `QUARANTINE_SCHEMA` and `_row`, the row's position.
+
+    Of `rows` only the key, `known_at`, `digest` and `PROVENANCE` are read.
+    """
     scope = [*table.key] if unique_ids else [*table.key, "known_at"]
     keyed = rows.with_row_index("_row").select("_row", *scope, "digest", *PROVENANCE).drop_nulls([*scope, "digest"])
     least, most = pl.col("digest").min().alias("_least"), pl.col("digest").max().alias("_most")

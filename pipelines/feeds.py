@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from features.contracts import QUARANTINE_SCHEMA, check
+from features.contracts import QUARANTINE_SCHEMA, check, conflicts
 from features.errors import StateError, Violation
 from features.lake import Lake
 from features.tables import INVOICE, Table
@@ -70,6 +70,20 @@ def checked(name: str, shaped: Shaped, canonical: Table, records: pl.DataFrame, 
     places = shaped.rows.select(*PLACE)[found.at]
     feed = Feed(name, canonical, shaped.rows, shaped.bad, records, shaped.read)
     return without(feed, places.hstack(found.bad.select("field", "value", "allowed")))
+
+
+def agreeing(feeds: list[Feed]) -> list[Feed]:
+    """The feeds, all of one table, without the ids of which two say different things: nothing says who is right."""
+    canonical = feeds[0].table
+    told = pl.concat(
+        [
+            f.rows.select(*canonical.key, "known_at", "digest", *PLACE, pl.lit(number).alias("_feed"))
+            for number, f in enumerate(feeds)
+        ]
+    )
+    found = conflicts(canonical, told.drop("_row").with_columns(_payload=pl.lit(None, pl.String)), unique_ids=True)
+    bad = told.select("_feed", *PLACE)[found["_row"]].hstack(found.select("field", "value", "allowed"))
+    return [without(f, bad.filter(pl.col("_feed") == number)) for number, f in enumerate(feeds)]
 
 
 def without(feed: Feed, bad: pl.DataFrame) -> Feed:

@@ -16,6 +16,7 @@ from pipelines.dating import Dating, dating_of
 from pipelines.feeds import (
     Feed,
     against_invoices,
+    agreeing,
     checked,
     settled_invoices,
     whole_records,
@@ -31,11 +32,15 @@ from pipelines.shaping import Setting, shape
 
 @dataclass(frozen=True, eq=False)
 class FileFeed:
-    """A feed, how its rows are dated, and the digest of its file."""
+    """A feed, how its rows are dated, and the digest of its file.
+
+    `once`: an id has one content in all feeds of its table. Versions that the source dates may differ between files.
+    """
 
     feed: Feed
     dating: Dating
     digest: str
+    once: bool
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ def unused_columns(folder: Folder, mapping: Mapping) -> tuple[tuple[str, tuple[s
 
 def file_feeds(folder: Folder, mapping: Mapping, setting: Setting, lake: Lake) -> list[FileFeed]:
     """What the files say, with every row that cannot stand set aside, in the order in which it should land."""
-    by_file = [_feeds(file, spec, mapping, setting) for file, spec in folder.files]
+    by_file = _agreed([_feeds(file, spec, mapping, setting) for file, spec in folder.files])
     invoices = settled_invoices([f.feed for feeds in by_file for f in feeds], lake)
     feeds = [f for feeds in by_file for f in _standing(feeds, invoices)]
     return sorted(feeds, key=lambda f: TABLES.index(f.feed.table))
@@ -99,7 +104,7 @@ def entity_feed(setting: Setting) -> FileFeed:
     shaped = shape(section, frame, entity=From(column="entity_id"), style=Style(), setting=setting)
     feed = checked("mapping: entity", shaped, ENTITY, frame, unique_ids=True)
     digest = hashlib.sha256(msgspec.json.encode(setting.books, order="sorted")).hexdigest()
-    return FileFeed(feed, Dating.BY_DAY, digest)
+    return FileFeed(feed, Dating.BY_DAY, digest, once=True)
 
 
 def _feeds(file: SourceFile, spec: FileSpec, mapping: Mapping, setting: Setting) -> list[FileFeed]:
@@ -113,8 +118,20 @@ def _feeds(file: SourceFile, spec: FileSpec, mapping: Mapping, setting: Setting)
         name = f"{file.name}: {section.table}{again}"
         unique = section.repeats == "conflict"
         feed = checked(name, shaped, table(section.table), file.rows, unique_ids=unique)
-        feeds.append(FileFeed(with_broken(feed, file.broken), dating_of(section), file.digest))
+        dating = dating_of(section)
+        once = unique and dating is not Dating.BY_SOURCE
+        feeds.append(FileFeed(with_broken(feed, file.broken), dating, file.digest, once))
     return feeds
+
+
+def _agreed(by_file: list[list[FileFeed]]) -> list[list[FileFeed]]:
+    """The feeds of each file without what another feed contradicts: the order of files settles nothing."""
+    agreed: dict[FileFeed, Feed] = {}
+    for canonical in TABLES:
+        same = [f for feeds in by_file for f in feeds if f.once and f.feed.table is canonical]
+        if len(same) > 1:
+            agreed |= zip(same, agreeing([f.feed for f in same]), strict=True)
+    return [[replace(f, feed=agreed.get(f, f.feed)) for f in feeds] for feeds in by_file]
 
 
 def _standing(feeds: list[FileFeed], invoices: pl.DataFrame) -> list[FileFeed]:

@@ -196,6 +196,25 @@ def test_the_same_id_with_other_content_sets_both_aside(world: World) -> None:
     assert next(f for f in report.feeds if f.table == "invoice").counts == Counts(4, 2, 0, 2)
 
 
+def two_files(world: World, mapping: str, first: str, second: str) -> RunReport:
+    (world.folder / "ar-2.csv").write_text(HEADER + second, "utf-8")
+    (world.folder / "ar-1.csv").write_text(HEADER + first, "utf-8")
+    return ingest_files(world.folder, parse(mapping, "my.yaml"), world.lake, world.store, now=NOW)
+
+
+def test_the_same_id_with_other_content_in_another_file_sets_both_aside(world: World) -> None:
+    """With the rest of their lines; what both files say alike is a repetition."""
+    other = SOUND.replace("100.00", "999.00").replace("2024-01-10,30", "2024-01-11,30")
+    report = two_files(world, MAPPING.replace("ar.csv", "ar-*.csv"), SOUND, other)
+    one = "one content per invoice_id"
+    assert [line for line in world.quarantined() if line.startswith("invoice")] == [
+        f"invoice, ar-1.csv line 2: invoice_id is '1 (with other content at ar-2.csv line 2)'; {one}",
+        f"invoice, ar-2.csv line 2: invoice_id is '1 (with other content at ar-1.csv line 2)'; {one}",
+    ]
+    assert report.counts == Counts(read=10, landed=3, duplicates=1, quarantined=6)
+    assert world.lake.versions(INVOICE).collect()["entity_id"].to_list() == ["JP"]
+
+
 def test_the_same_line_twice_counts_as_a_duplicate(world: World) -> None:
     report = world.ingest(HEADER + SOUND + SOUND)
     assert [f.counts.duplicates for f in report.feeds] == [0, 2, 1, 1]
@@ -481,6 +500,16 @@ def test_what_a_source_dates_itself_is_not_dated_again(world: World) -> None:
         datetime(2024, 1, 10, 8, tzinfo=UTC),
         datetime(2024, 1, 20, 8, tzinfo=UTC),
     ]
+
+
+def test_versions_that_a_source_dates_itself_may_differ_between_files(world: World) -> None:
+    for amount, day in ((1.0, 10), (2.0, 20)):
+        booked = pl.lit(f"2024-01-{day}T08:00:00Z").alias("booked")
+        version = INVOICES.head(1).with_columns(pl.lit(amount).alias("amount"), booked)
+        version.write_parquet(world.folder / f"ar.{day}.parquet")
+    mapping = TYPED.replace("FORMAT", "parquet")
+    report = ingest_files(world.folder, parse(mapping, "m"), world.lake, world.store, now=NOW)
+    assert report.counts == Counts(read=3, landed=3)
 
 
 def test_rates_and_long_attributes_get_their_ids_by_themselves(world: World) -> None:
