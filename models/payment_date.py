@@ -162,6 +162,8 @@ def known_before(rows: pl.DataFrame, day: date) -> pl.DataFrame:
 
 
 def _calibrated(scorer: Scorer, newest: pl.DataFrame, seed: int) -> Calibration:
+    """Each receivable counts once: those seen again are the late ones, several times over."""
+    newest = newest.filter("first_seen")
     stated = scorer.distribution(newest)
     paid = epoch_days(newest, "paid_date")
     seen = (paid != UNKNOWN) & (paid < epoch_days(newest, "cutoff_day") + stated.horizon_days)
