@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, get_type_hints
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -25,6 +25,7 @@ from filelock import FileLock
 
 from features.errors import NotFound
 from models.champion import MANIFEST, PAYMENT_DATE, ModelVersion, champions, digests
+from models.predictions import PaymentPrediction
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -42,6 +43,7 @@ _QUIET = {
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
+_OUTPUTS: dict[type, str] = {str: "string", int: "long", float: "double", date: "datetime"}
 _PER_BATCH = {"params": 100, "metrics": 1000}
 
 logger = logging.getLogger(__name__)
@@ -262,14 +264,23 @@ def _recorded(client: "MlflowClient", mlruns: Path, name: str, version: int) -> 
 
 
 def _signature(model: Saveable, frame: pl.DataFrame) -> "ModelSignature":
-    """Features as doubles that may be missing, whatever this frame happened to hold; the other columns as they are."""
+    """Features as doubles that may be missing, whatever this frame happened to hold; the other columns as they are.
+
+    Out come the fields of a prediction that are one value each; the others (chances by day, reasons) no column can say.
+    """
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
+    from mlflow.types import ColSpec, Schema, TensorSpec
 
     read = set(model.feature_names)
     subject = [ColSpec(_mlflow_type(dtype), column) for column, dtype in frame.schema.items() if column not in read]
     features = [ColSpec("double", column, required=False) for column in model.feature_names]
-    return ModelSignature(inputs=Schema([*subject, *features]))
+    answers: list[ColSpec | TensorSpec] = [
+        ColSpec(column, field, required=hint == kind)
+        for field, hint in get_type_hints(PaymentPrediction).items()
+        for kind, column in _OUTPUTS.items()
+        if hint in (kind, kind | None)
+    ]
+    return ModelSignature(inputs=Schema([*subject, *features]), outputs=Schema(answers))
 
 
 def _mlflow_type(dtype: pl.DataType) -> str:

@@ -143,6 +143,15 @@ def test_evaluate_writes_the_names_that_are_promised(inside: Path, tmp_path: Pat
     assert set(found["baselines"]) == BASELINES
     assert {p.suffix for p in (tmp_path / "report").iterdir()} == {".md", ".json", ".png"}
 
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{inside}/mlruns/mlflow.db")
+    [run_of_it, *_] = client.search_runs([client.get_experiment_by_name("payment-date").experiment_id])  # newest first
+    assert run_of_it.data.params["late_days"] == "5"
+    assert {name: run_of_it.data.metrics[name] for name in NAMES} == {name: found[name] for name in NAMES}
+    kept = {Path(a.path).name for a in client.list_artifacts(run_of_it.info.run_id, "report")}
+    assert kept == {p.name for p in (tmp_path / "report").iterdir()}
+
 
 @pytest.fixture
 def spoilt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:

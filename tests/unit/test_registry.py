@@ -1,6 +1,7 @@
 """Registering, promoting, finding and distrusting models."""
 
 import json
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,7 +16,7 @@ import pytest
 
 from features.errors import NotFound, StateError
 from models.champion import MANIFEST, ModelVersion, champion, digests, load, verify
-from models.registry import Lineage, promote, register
+from models.registry import Lineage, promote, record_evaluation, register
 
 LINEAGE = Lineage(
     data_window=(date(2020, 1, 1), date(2020, 12, 31)),
@@ -101,13 +102,47 @@ def test_mlflow_holds_params_metrics_report_signature_and_alias(tiny, tmp_path):
     [logged] = client.search_logged_models([run.info.experiment_id])
     assert (logged.status, logged.params) == ("READY", {"seed": "7"})
     assert {metric.key: metric.value for metric in logged.metrics} == run.data.metrics
-    inputs = mlflow.models.get_model_info("models:/payment-date@champion").signature.inputs.to_dict()
-    assert {i["name"]: (i["type"], i["required"]) for i in inputs} == {
+    signature = mlflow.models.get_model_info("models:/payment-date@champion").signature
+    assert columns(signature.inputs) == {
         "invoice_id": ("string", True),
         "issue_date": ("datetime", True),
         "a": ("double", False),
         "b": ("double", False),
     }
+    assert columns(signature.outputs) == {
+        **dict.fromkeys(("entity_id", "customer_id", "invoice_id", "currency", "availability"), ("string", True)),
+        **dict.fromkeys(("instalment", "amount_minor"), ("long", True)),
+        **dict.fromkeys(("due_date", "cutoff_day"), ("datetime", True)),
+        **dict.fromkeys(("expected_date", "p10", "p50", "p90", "typical_date"), ("datetime", False)),
+        **dict.fromkeys(("p_late", "p_beyond"), ("double", False)),
+        "availability_reason": ("string", False),
+    }
+
+
+def columns(schema) -> dict[str, tuple[str, bool]]:
+    """Name -> type and whether it is always there."""
+    return {column["name"]: (column["type"], column["required"]) for column in schema.to_dict()}
+
+
+def test_an_evaluation_leaves_its_settings_figures_and_report_and_no_model(tmp_path):
+    mlruns, report = tmp_path / "mlruns", tmp_path / "report"
+    report.mkdir()
+    (report / "report.md").write_text("# Report")
+    (report / "errors.png").write_bytes(b"png")
+    figures = {"days.mae": 1.25, "late.roc_auc": math.nan}
+    run_id = record_evaluation({"cutoff": date(2020, 1, 1), "late_days": 5}, figures, report, mlruns=mlruns)
+
+    import mlflow
+
+    client = mlflow.MlflowClient()
+    run = client.get_run(run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {"cutoff": "2020-01-01", "late_days": "5"}
+    assert run.data.metrics == {"days.mae": 1.25}  # what cannot be told is left out
+    assert {a.path for a in client.list_artifacts(run_id, "report")} == {"report/report.md", "report/errors.png"}
+    assert Path(client.download_artifacts(run_id, "report/report.md", str(tmp_path))).read_text() == "# Report"
+    assert client.search_model_versions("name = 'payment-date'") == []
+    assert champion(mlruns) is None
 
 
 def test_a_promotion_can_be_taken_back_and_the_one_before_is_remembered(tiny, tmp_path):
