@@ -9,6 +9,8 @@ import polars as pl
 from features.facts import Facts
 
 RECEIVABLE = ("entity_id", "invoice_id", "instalment")
+SETTLES = (*RECEIVABLE, "currency")
+"""What an allocation shares with what it settles: cents of another currency settle nothing."""
 SPAN = ("known_from", "known_to")
 
 
@@ -26,7 +28,7 @@ def receivable_versions(facts: Facts) -> pl.DataFrame:
 def receivable_states(facts: Facts) -> pl.DataFrame:
     """Every state of every receivable, ordered by receivable and `known_from`.
 
-    open_minor  the amount less what active allocations settle; of the other sign where they settle too much
+    open_minor  the amount less what active allocations settle in its currency; of the other sign where that is too much
     paid_date   the day since which they settle it in full, null while open. What is settled beyond, later, changes
                 nothing; what is taken away and settled again counts from the day it was settled again
     cancelled   credit notes and write-offs made up half or more of the amount by then: nobody paid, so it is not a
@@ -34,9 +36,9 @@ def receivable_states(facts: Facts) -> pl.DataFrame:
     """
     owed = receivable_versions(facts)
     settled = facts.spans("allocation").select(
-        *RECEIVABLE, "date", "kind", pl.col("amount_minor").alias("part_minor"), begins="known_from", ends="known_to"
+        *SETTLES, "date", "kind", pl.col("amount_minor").alias("part_minor"), begins="known_from", ends="known_to"
     )
-    settled = settled.join(owed.select(RECEIVABLE).unique(), on=RECEIVABLE, how="semi")
+    settled = settled.join(owed.select(SETTLES).unique(), on=SETTLES, how="semi")
     states = (
         _moments(owed, settled)
         .join(owed, on=RECEIVABLE)
@@ -65,7 +67,7 @@ def _settlements(states: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     """state, settled_minor, paid_date, cancelled: of every state with an active allocation."""
     amount, sign = pl.col("amount_minor").abs(), pl.col("amount_minor").sign()
     days = (
-        states.join(settled, on=RECEIVABLE)
+        states.join(settled, on=SETTLES)
         .filter(_at_moment("begins", "ends"))
         .group_by("state", "date")
         .agg(

@@ -138,7 +138,7 @@ CASES = [
         no | paid | cancelled | unpaid_through
         1  | 9    | no        | -
         2  | 26   | no        | -
-        3  | -    | no        | 27
+        3  | -    | no        | 26
         """,
         observed="28",
     ),
@@ -379,6 +379,24 @@ CASES = [
         "owed",
         "date | amount_minor\n 8 | 100",
         "from | to | open",
+    ),
+    Case(
+        "an allocation in another currency settles nothing, also one that was known before its invoice",
+        "known_at | owed\n 20 | 10:100",
+        "date | currency | amount_minor\n 8 | USD | 100\n 25 | USD | 100\n 30 | EUR | 40",
+        "from | to | open | paid\n 20 | 30 | 100 | -\n 30 | - | 60 | -",
+    ),
+    Case(
+        "an invoice whose currency is corrected keeps only what was settled in the new one",
+        "known_at | currency | owed\n 1 | USD | 10:100\n 20 | EUR | 10:100",
+        "date | currency | amount_minor\n 8 | USD | 100\n 25 | EUR | 30",
+        """
+        from | to | open | paid
+        1    | 8  | 100  | -
+        8    | 20 | 0    | 8
+        20   | 25 | 100  | -
+        25   | -  | 70   | -
+        """,
     ),
     Case(
         "the same invoice_id in two entities is two invoices",
