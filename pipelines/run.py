@@ -8,7 +8,8 @@ from features.errors import DuecastError, Violation
 from features.lake import Lake
 from pipelines.dating import Dating, dated
 from pipelines.feeds import Feed
-from pipelines.run_report import SHOWN, FeedReport, Progress, RunReport
+from pipelines.run_report import SHOWN, FeedReport, Progress, RunReport, Unmatched
+from pipelines.unmatched import unmatched
 from services.runs import Counts
 from services.store import Store
 
@@ -59,7 +60,10 @@ class Run:
         self, *, unused: tuple[tuple[str, tuple[str, ...]], ...] = (), absent: tuple[str, ...] = ()
     ) -> RunReport:
         """What was done."""
-        return RunReport(self.run_id, self.source, tuple(self._reports.values()), unused, absent)
+        feeds = tuple(self._reports.values())
+        matters = any(f.counts.landed and f.table in ("invoice", "allocation") for f in feeds)
+        lost = unmatched(self.lake) if matters else Unmatched()
+        return RunReport(self.run_id, self.source, feeds, unused, absent, lost)
 
     def _add(self, feed: Feed, counts: Counts) -> None:
         before = self._reports.get(feed.name, FeedReport(feed.name, feed.table.name, Counts()))

@@ -51,14 +51,26 @@ class FeedReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Unmatched:
+    """How many `allocations`, of how many in the lake, settle nothing that it knows."""
+
+    allocations: int = 0
+    of: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
-    """One ingest. `unused`: file -> columns that no field of the mapping reads; `absent`: optional files not there."""
+    """One ingest. `unused`: file -> columns that no field of the mapping reads; `absent`: optional files not there.
+
+    `unmatched` is looked up where invoices or allocations landed.
+    """
 
     run_id: str
     source: str
     feeds: tuple[FeedReport, ...]
     unused: tuple[tuple[str, tuple[str, ...]], ...] = ()
     absent: tuple[str, ...] = ()
+    unmatched: Unmatched = Unmatched()
 
     @property
     def counts(self) -> Counts:
@@ -95,6 +107,11 @@ def _remarks(report: RunReport) -> list[str]:
         lines.append(
             f"             ({quarantined:,} rows in all, with their reasons, in the quarantine of run {report.run_id};"
             " --quarantine OUT.csv writes them to a file)"
+        )
+    if (lost := report.unmatched).allocations:
+        lines.append(
+            f"unmatched    {lost.allocations:,} of {lost.of:,} allocations name an invoice, instalment or currency "
+            "that the lake does not know: do the ids match (lost zeros)?"
         )
     lines += [f"not used     {file}: {', '.join(columns)}" for file, columns in report.unused]
     return lines + [f"absent       {path} (optional)" for path in report.absent]

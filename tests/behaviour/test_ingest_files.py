@@ -13,7 +13,7 @@ from features.lake import Lake
 from features.tables import ALLOCATION, CUSTOMER, CUSTOMER_ATTRIBUTE, ENTITY, FX_RATE, INVOICE, PAYMENT, TABLES
 from pipelines.ingest import ingest_files
 from pipelines.mapping import load, parse
-from pipelines.run_report import RunReport, render
+from pipelines.run_report import RunReport, Unmatched, render
 from services.runs import Counts, Status
 from services.store import Store
 
@@ -420,6 +420,49 @@ def test_the_report_fits_a_hundred_columns_and_explains_itself(world: World) -> 
     assert "quarantined  ar.csv line 4: amount is 'bad'; allowed: an amount such as 1234.50" in text
     assert f"8 rows in all, with their reasons, in the quarantine of run {report.run_id}" in " ".join(text.split())
     assert "not used     ar.csv: [bold]notes" in text
+
+
+BANK = """\
+source: bank
+entities: {UK: {name: Acme Ltd, currency: GBP, time_zone: Europe/London}}
+files:
+  - path: ar.csv
+    tables:
+      - table: allocation
+        fields: {from_id: payment, invoice_id: invoice, instalment: part, date: day, amount: amount,
+                 currency: currency}
+"""
+
+
+def remarks(report: RunReport) -> str:
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(render(report))
+    return " ".join(console.export_text().split())
+
+
+def test_allocations_that_settle_nothing_known_are_told(world: World) -> None:
+    """Of a lost zero, of an instalment that is not there, of a currency told before the invoice was."""
+    lines = [
+        "B1,1,1,2024-02-12,1,GBP",
+        "B2,01,1,2024-02-12,1,GBP",
+        "B3,1,2,2024-02-12,1,GBP",
+        "B4,9,1,2024-02-12,1,EUR",
+    ]
+    bank = "\n".join(["payment,invoice,part,day,amount,currency", *lines])
+    first = world.ingest(bank, mapping=BANK)
+    assert first.unmatched == Unmatched(4, of=4)
+    report = world.ingest(HEADER + SOUND + "UK,9,C1,2024-01-10,30,1.00,GBP,\n")
+    assert report.unmatched == Unmatched(3, of=5)
+    assert (
+        "unmatched 3 of 5 allocations name an invoice, instalment or currency that the lake does not know: "
+        "do the ids match (lost zeros)?"
+    ) in remarks(report)
+
+
+def test_nothing_is_told_of_allocations_where_all_match_or_none_came(world: World) -> None:
+    assert "unmatched" not in remarks(world.ingest(HEADER + SOUND))
+    again = world.ingest("id,day,name\nC,2024-01-01,a\n", mapping=NAMES)
+    assert again.unmatched == Unmatched(0, of=0)
 
 
 def test_a_missing_amount_may_fall_back_where_the_mapping_says_so(world: World) -> None:

@@ -342,6 +342,7 @@ def test_the_sandbox_comes_through_real_http_and_its_faults_to_the_last_bit(tmp_
         with RestClient(served.base_url, "wrong") as stranger, pytest.raises(SourceRefused):
             ingest_rest(stranger, load("sandbox"), lake, store, now=NOW)
     assert first.counts.quarantined == 0
+    assert first.unmatched.allocations == 0 < first.unmatched.of
     assert again.counts.landed == 0
     until = simulated.now(simulated.options.today)
     for table in TABLES:
