@@ -15,7 +15,7 @@ from features.book import Book
 from features.catalogue import catalogue
 from features.events import OVERDUE_DAYS, event_frames
 from features.facts import Facts, standing
-from features.ledger import RECEIVABLE
+from features.ledger import RECEIVABLE, SETTLES
 from features.tables import INVOICE, TABLES, Table
 
 Draw = Callable[..., Facts]
@@ -236,7 +236,8 @@ def receivables(facts: Facts, now: datetime) -> list[Row]:
     for invoice in known(facts, INVOICE, now):
         for part in invoice["instalments"]:
             key = (invoice["entity_id"], invoice["invoice_id"], part["number"])
-            parts = [a for a in active if (a["entity_id"], a["invoice_id"], a["instalment"]) == key]
+            settles = (*key, invoice["currency"])
+            parts = [a for a in active if tuple(a[c] for c in SETTLES) == settles]
             amount, paid = part["amount_minor"], settled_on(part["amount_minor"], parts)
             credited = sum(a["amount_minor"] for a in parts if a["kind"] != "payment" and paid and a["date"] <= paid)
             found.append(
@@ -293,8 +294,8 @@ def test_open_and_settled_make_up_what_was_invoiced(
         invoiced[books] = invoiced.get(books, 0) + invoice["amount_minor"]
     for part in known(facts, table_of("allocation"), now):
         invoice = invoices.get((part["entity_id"], part["invoice_id"]))
-        if invoice and part["instalment"] <= len(invoice["instalments"]):
-            books = invoice["entity_id"], invoice["currency"]
+        books = part["entity_id"], part["currency"]
+        if invoice and invoice["currency"] == part["currency"] and part["instalment"] <= len(invoice["instalments"]):
             settled[books] = settled.get(books, 0) + part["amount_minor"]
     booked = standing(Book(facts).states, now).group_by("entity_id", "currency").agg(pl.col("open_minor").sum())
     still_open = {(entity, currency): minor for entity, currency, minor in booked.iter_rows()}
