@@ -39,8 +39,8 @@ def train(lake: Lake, mlruns: Path, report: Path, *, seed: int, step: Step = lam
     `BadInput` where the lake is empty or too thin to learn from.
     """
     step("reading the lake")
-    versions = lake.table_versions()
-    book = Book(Facts.read(lake))
+    versions, facts = read_at_rest(lake)
+    book = Book(facts)
     step("backtest: train on the past, judge on what came after")
     evaluation = evaluate(book, learner(book, seed), evidence_window(book, seed))
     write(evaluation, report)
@@ -58,6 +58,15 @@ def train(lake: Lake, mlruns: Path, report: Path, *, seed: int, step: Step = lam
     )
     frame = labelled.drop("paid_date", "cancelled", "observed_until")
     return Trained(registry.register(model, frame, lineage, mlruns=mlruns), model, evaluation)
+
+
+def read_at_rest(lake: Lake) -> tuple[dict[str, int], Facts]:
+    """All facts and the Delta versions they are of: read again where an ingest landed something in between."""
+    while True:
+        versions = lake.table_versions()
+        facts = Facts.read(lake)
+        if lake.table_versions() == versions:
+            return versions, facts
 
 
 def learner(book: Book, seed: int, *, use_open: bool = True) -> Callable[[pl.DataFrame, datetime], PaymentDateModel]:

@@ -212,9 +212,17 @@ def _asked_pause(answer: httpx.Response) -> float | None:
     text = answer.headers.get("Retry-After", "").strip()
     if text.isdigit():
         return min(float(text), _LONGEST_PAUSE_SECONDS)
+    until = _moment(text)
+    if until is None:
+        return None
+    sent = _moment(answer.headers.get("Date", "")) or until
+    return min(max((until - sent).total_seconds(), 0.0), _LONGEST_PAUSE_SECONDS)
+
+
+def _moment(text: str) -> datetime | None:
+    """The instant that an HTTP date tells, one without a zone in UTC; none where it is unreadable."""
     try:
-        until = parsedate_to_datetime(text)
+        moment = parsedate_to_datetime(text)
     except ValueError:
         return None
-    sent = parsedate_to_datetime(answer.headers["Date"]) if "Date" in answer.headers else until
-    return min(max((until - sent).total_seconds(), 0.0), _LONGEST_PAUSE_SECONDS)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

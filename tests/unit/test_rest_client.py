@@ -66,6 +66,11 @@ def test_a_change_stamp_and_history_are_asked_for_on_every_page() -> None:
         httpx.Response(429, headers={"Retry-After": "soon"}),
         httpx.Response(500),
         httpx.Response(503, headers={"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}),
+        httpx.Response(503, headers={"Retry-After": "Wed, 21 Oct 2015 07:28:00 -0000", "Date": "just now"}),
+        httpx.Response(
+            503,
+            headers={"Retry-After": "Wed, 21 Oct 2015 07:28:00 -0000", "Date": "Wed, 21 Oct 2015 07:28:00 GMT"},
+        ),
         httpx.ConnectError("refused"),
         httpx.ReadTimeout("slow"),
         httpx.RemoteProtocolError("cut off"),
