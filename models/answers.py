@@ -20,14 +20,19 @@ Floats = NDArray[np.float64]
 OWN_HISTORY = 3
 
 
-def answers(seen: Distribution, explainer: Any, names: Sequence[str], frame: pl.DataFrame) -> list[PaymentPrediction]:
-    """One answer per row of the FEATURE frame, from its distribution `seen` and the reasons of `explainer`."""
+def answers(
+    seen: Distribution, explainer: Any, names: Sequence[str], frame: pl.DataFrame, days: Sequence[date] = ()
+) -> list[PaymentPrediction]:
+    """One answer per row of the FEATURE frame, from its distribution `seen` and the reasons of `explainer`.
+
+    days  asked for in `paid_by`, beside the usual ones
+    """
     if frame.is_empty():
         return []
     expected = days_past_due(seen, frame)
     parts, typical = contributions(explainer, names, feature_values(frame, names), expected)
     due = frame["due_date"].to_numpy().astype("datetime64[D]")
-    chances = _Chances(seen, due)
+    chances = _Chances(seen, due, days)
     return [
         _answer(row, k, chances, float(expected[k]), parts[k], typical)
         for k, row in enumerate(frame.iter_rows(named=True))
@@ -43,13 +48,20 @@ def days_past_due(seen: Distribution, frame: pl.DataFrame) -> Floats:
 class _Chances:
     """All that is read off the distributions, for every row at once."""
 
-    def __init__(self, seen: Distribution, due: NDArray[np.datetime64]) -> None:
+    def __init__(self, seen: Distribution, due: NDArray[np.datetime64], days: Sequence[date]) -> None:
         self.horizon_days = seen.horizon_days
         self.quantiles = {share: seen.quantile_days(share) for share in (0.1, 0.5, 0.9)}
         self.late = seen.late(due)
         self.beyond = 1.0 - seen.cdf[:, -1]
         self.ageing = seen.ageing(due)
-        self.paid_by = {days: seen.paid_by(seen.start + np.timedelta64(days, "D")) for days in PAID_BY_DAYS}
+        self.soon = {ahead: seen.paid_by(seen.start + np.timedelta64(ahead, "D")) for ahead in PAID_BY_DAYS}
+        self.asked = {day: seen.paid_by(np.full(len(due), day, dtype="datetime64[D]")) for day in days}
+
+    def paid_by(self, k: int, cutoff: date) -> dict[str, float]:
+        """ISO date -> chance of row `k`, in the order of the days."""
+        soon = {cutoff + timedelta(days=ahead): chance[k] for ahead, chance in self.soon.items()}
+        asked = {day: chance[k] for day, chance in self.asked.items()}
+        return {str(day): float(chance) for day, chance in sorted((soon | asked).items())}
 
 
 def _answer(
@@ -80,7 +92,7 @@ def _answer(
         p_late=float(chances.late[k]) if said else None,
         p_beyond=float(chances.beyond[k]) if said else None,
         ageing=dict(zip(AGEING_NAMES, chances.ageing[k].tolist(), strict=True)) if said else {},
-        paid_by={str(cutoff + timedelta(days=d)): float(p[k]) for d, p in chances.paid_by.items()} if said else {},
+        paid_by=chances.paid_by(k, cutoff) if said else {},
         typical_date=due + timedelta(days=round(typical)) if said else None,
         reasons=in_words(parts, row) if said else (),
     )

@@ -53,9 +53,9 @@ class PaymentDateModel:
         """When each row of the FEATURE frame will be paid, given that it is unpaid at its cutoff."""
         return self.calibration.apply(self.scorer.distribution(frame))
 
-    def predictions(self, frame: pl.DataFrame) -> list[PaymentPrediction]:
-        """One answer per row of the FEATURE frame, in its order."""
-        return answers(self.distribution(frame), self.explainer, self.feature_names, frame)
+    def predictions(self, frame: pl.DataFrame, days: Sequence[date] = ()) -> list[PaymentPrediction]:
+        """One answer per row of the FEATURE frame, in its order; `days` are what else `paid_by` is to tell of."""
+        return answers(self.distribution(frame), self.explainer, self.feature_names, frame, days)
 
     def save(self, folder: Path) -> None:
         """Write the model into `folder`: LightGBM's native text and one JSON file, nothing pickled."""

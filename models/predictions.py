@@ -24,7 +24,7 @@ class PaymentPrediction:
     p_late          chance of being paid after `due_date`, or never
     p_beyond        chance of not being paid within the horizon
     ageing          chance of being paid in each bucket of days past due; sums to 1
-    paid_by         chance of having been paid by a day (ISO date), 7 to 90 days after the cutoff
+    paid_by         chance of having been paid by a day (ISO date): 7 to 90 days after the cutoff, and any day asked for
     availability    "full"; "pooled" where the customer's own history is thin; "none" where nothing can be said, and
                     then every figure is null. `availability_reason` says why, unless full
     typical_date    what would be expected of a typical customer; reasons lead from there to `expected_date`

@@ -8,7 +8,7 @@ service and in `duecast score`.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 import msgspec
@@ -21,6 +21,7 @@ from features.errors import NotFound, StateError, Violation
 from features.money import from_minor
 from models.champion import ModelVersion
 from models.predictions import PaymentPrediction
+from models.scorer import HORIZON_DAYS
 from services.decoding import days_out_of_range
 from services.inline import facts_of
 from services.problems import InvalidQuestion, UnknownSubject
@@ -37,8 +38,8 @@ class PaymentDates(Protocol):
         """The feature columns it reads."""
         ...
 
-    def predictions(self, frame: pl.DataFrame) -> list[PaymentPrediction]:
-        """One answer per row of the FEATURE frame, in its order."""
+    def predictions(self, frame: pl.DataFrame, days: Sequence[date] = ()) -> list[PaymentPrediction]:
+        """One answer per row of the FEATURE frame, in its order; `days` are what else `paid_by` is to tell of."""
         ...
 
 
@@ -84,7 +85,7 @@ class BookPredictor:
                 self._why_missing(entity, missing[0], as_of),
                 (_violation("invoice_ids", question.invoice_ids, name, as_of) for name in missing),
             )
-        return self._answer(self.book, found)
+        return self._answer(self.book, found, question.paid_by)
 
     def inline(self, question: InlineQuestion) -> Answer:
         """Open invoices of the ledger in the question; `InvalidQuestion` lists what is wrong with it."""
@@ -95,13 +96,14 @@ class BookPredictor:
         missing = _missing(found, ids)
         if missing:
             raise InvalidQuestion(_violation("predict", question.predict, name, as_of) for name in missing)
-        return self._answer(book, found)
+        return self._answer(book, found, question.paid_by)
 
-    def _answer(self, book: Book, subjects: pl.DataFrame) -> Answer:
+    def _answer(self, book: Book, subjects: pl.DataFrame, days: Sequence[date]) -> Answer:
+        _refuse_far_days(days, subjects)
         frame = book.features(subjects)
         lacking = [name for name in self.model.feature_names if name not in frame.columns]
         frame = frame.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in lacking)
-        return Answer(model=self.version.label, predictions=predictions(self.version, self.model, frame))
+        return Answer(model=self.version.label, predictions=predictions(self.version, self.model, frame, days))
 
     def _why_missing(self, entity_id: str, invoice_id: str, as_of: datetime) -> str:
         try:
@@ -111,12 +113,24 @@ class BookPredictor:
         raise AssertionError("what open_receivables lacks has no subject")
 
 
-def predictions(version: ModelVersion, model: PaymentDates, frame: pl.DataFrame) -> list[Prediction]:
+def predictions(
+    version: ModelVersion, model: PaymentDates, frame: pl.DataFrame, days: Sequence[date] = ()
+) -> list[Prediction]:
     """The model's answers about a FEATURE frame, each with its digest and id, in the frame's order."""
     digests = feature_digests(frame, model.feature_names)
     cutoffs = frame["cutoff"].to_list()
-    told = model.predictions(frame)
+    told = model.predictions(frame, days)
     return [_told(version, p, digest, cutoff) for p, digest, cutoff in zip(told, digests, cutoffs, strict=True)]
+
+
+def _refuse_far_days(days: Sequence[date], subjects: pl.DataFrame) -> None:
+    """`InvalidQuestion` for a day of `paid_by` before the cutoff, or farther ahead than the model looks."""
+    first = min(subjects["cutoff_day"])
+    last = first + timedelta(days=HORIZON_DAYS - 1)
+    far = [(place, day) for place, day in enumerate(days) if not first <= day <= last]
+    if far:
+        allowed = f"a day from {first} to {last}"
+        raise InvalidQuestion(Violation("$", f"paid_by[{place}]", day.isoformat(), allowed) for place, day in far)
 
 
 def feature_digests(frame: pl.DataFrame, names: Sequence[str]) -> list[str]:

@@ -22,6 +22,11 @@ class Question(Struct, forbid_unknown_fields=True, frozen=True):
     """What every part of a question has in common: a field that is not known is refused, not ignored."""
 
 
+PaidBy = Annotated[
+    list[date], Meta(max_length=366, description="more days to tell the chance of having been paid by, in `paid_by`")
+]
+
+
 class ByIdQuestion(Question, frozen=True, kw_only=True):
     """Open invoices of the lake, by id."""
 
@@ -30,6 +35,7 @@ class ByIdQuestion(Question, frozen=True, kw_only=True):
     as_of: Annotated[
         date | None, Meta(description="answer with what was known before this day began; without it, with all there is")
     ] = None
+    paid_by: PaidBy = []
 
 
 class InlineEntity(Question, frozen=True, kw_only=True):
@@ -85,6 +91,7 @@ class InlineQuestion(Question, frozen=True, kw_only=True):
     invoices: Annotated[list[InlineInvoice], Meta(min_length=1)]
     entity: InlineEntity = InlineEntity()
     customers: list[InlineCustomer] = []
+    paid_by: PaidBy = []
 
 
 class Reason(Struct, frozen=True):

@@ -113,6 +113,19 @@ def test_one_receivable_is_answered_as_among_many(model: PaymentDateModel, open_
     assert model.predictions(open_now[:0]) == []
 
 
+def test_the_chance_of_any_day_can_be_asked_for(model: PaymentDateModel, open_now: pl.DataFrame) -> None:
+    usual, between, today = (TODAY.date() + timedelta(days=days) for days in (14, 10, 0))
+    plain = model.predictions(open_now[:20])
+    asked = model.predictions(open_now[:20], [usual, between, today])
+    for with_days, without in zip(asked, plain, strict=True):
+        assert without.paid_by.items() <= with_days.paid_by.items()
+        if with_days.availability != "none":
+            chances = with_days.paid_by
+            assert list(chances) == sorted(chances)
+            assert list(chances.values()) == sorted(chances.values())
+            assert {str(today), str(between)} == set(chances) - set(without.paid_by)
+
+
 # --- what it learns -----------------------------------------------------------------------------------------------
 
 

@@ -1,5 +1,6 @@
 """Answers of a predictor with a model of the tests' own, on a real book."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import msgspec
@@ -36,10 +37,10 @@ class FakeModel:
     def __init__(self, *names: str) -> None:
         self.feature_names = names or ("days_late_mean", "days_late_count")
 
-    def predictions(self, frame: pl.DataFrame) -> list[PaymentPrediction]:
-        return [self._said(row) for row in frame.iter_rows(named=True)]
+    def predictions(self, frame: pl.DataFrame, days: Sequence[date] = ()) -> list[PaymentPrediction]:
+        return [self._said(row, days) for row in frame.iter_rows(named=True)]
 
-    def _said(self, row) -> PaymentPrediction:
+    def _said(self, row, days) -> PaymentPrediction:
         late = row["days_late_mean"] or 0.0
         day = row["due_date"] + timedelta(days=round(late))
         own = (
@@ -63,7 +64,7 @@ class FakeModel:
             p_late=0.1 + 0.2,
             p_beyond=0.25,
             ageing={"current": 1.0},
-            paid_by={},
+            paid_by={str(day): 0.5 for day in days},
             typical_date=row["due_date"],
             reasons=(Reason("days_late_mean", "usually pays late", late),),
         )
@@ -135,6 +136,20 @@ def test_an_unknown_entity_lists_those_there_are(predictor):
 def test_a_day_that_no_calendar_covers_is_refused(predictor):
     with pytest.raises(InvalidQuestion, match=r"\$\.as_of is '9999-12-31'"):
         predictor.by_id(by_id("INV-1003", as_of=date(9999, 12, 31)))
+
+
+def test_the_chance_of_being_paid_by_any_day_can_be_asked_for(predictor):
+    day = date(2024, 4, 17)
+    told = predictor.by_id(msgspec.structs.replace(by_id("INV-1003"), paid_by=[day])).predictions
+    sent = predictor.inline(msgspec.structs.replace(LEDGER, paid_by=[day])).predictions
+    assert told[0].paid_by == sent[0].paid_by == {"2024-04-17": 0.5}
+
+
+@pytest.mark.parametrize("day", [date(2024, 2, 29), date(2025, 4, 5)])
+def test_a_day_that_the_model_does_not_look_at_is_refused(predictor, day):
+    asked = msgspec.structs.replace(by_id("INV-1003"), paid_by=[date(2024, 3, 1), day])
+    with pytest.raises(InvalidQuestion, match=rf"\$\.paid_by\[1\] is '{day}'.* a day from 2024-03-01 to 2025-04-04"):
+        predictor.by_id(asked)
 
 
 def test_an_inline_question_about_an_invoice_that_is_not_open_names_its_place(predictor):

@@ -33,7 +33,7 @@ class Constant:
     @classmethod
     def load(cls, folder):
         return cls(json.loads((folder / "model.json").read_text())["days"])
-    def predictions(self, frame):
+    def predictions(self, frame, days=()):
         return [self.said(row) for row in frame.iter_rows(named=True)]
     def said(self, row):
         own = ("entity_id", "customer_id", "invoice_id", "instalment", "currency", "amount_minor")
