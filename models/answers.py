@@ -10,14 +10,11 @@ from numpy.typing import NDArray
 
 from models.bins import LAST_DAY, epoch_days
 from models.distribution import AGEING_NAMES, Distribution
-from models.predictions import PAID_BY_DAYS, PaymentPrediction
+from models.predictions import OWN_HISTORY, PAID_BY_DAYS, PaymentPrediction
 from models.reasons import contributions, in_words
 from models.scorer import feature_values
 
 Floats = NDArray[np.float64]
-
-# From this many settled invoices on, a customer's own history carries the prediction.
-OWN_HISTORY = 3
 
 
 def answers(

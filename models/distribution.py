@@ -51,21 +51,10 @@ class Distribution:
         days: Days = (self.cdf < share - 1e-12).sum(axis=1).astype(np.int64)
         return days
 
-    def quantile_dates(self, share: float) -> Dates:
-        """(n,) the day on which the chance of having been paid reaches `share`."""
-        return self.start + self.quantile_days(share)
-
-    def mean_days(self) -> Floats:
-        """(n,) expected days from `start`; what lies beyond the horizon counts as H."""
-        tail = np.maximum(1.0 - self.cdf[:, -1], 0.0)
-        # not `@`: BLAS may add up in another order for another number of rows, and a prediction must not depend on that
-        within: Floats = (self.pmf * np.arange(self.horizon_days)).sum(axis=1)
-        mean: Floats = within + tail * self.horizon_days
-        return mean
-
     def mean_days_within(self) -> Floats:
         """(n,) expected days from `start`, given payment within the horizon; 0 where that cannot happen."""
         inside = self.cdf[:, -1]
+        # not `@`: BLAS may add up in another order for another number of rows, and a prediction must not depend on that
         within: Floats = (self.pmf * np.arange(self.horizon_days)).sum(axis=1)
         return np.divide(within, inside, out=np.zeros_like(within), where=inside > 0)
 

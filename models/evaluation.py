@@ -32,11 +32,11 @@ from models.backtest import OURS, Backtest, Book, Examples, Train, Window, backt
 from models.baselines import COUNT_COLUMN
 from models.bootstrap import Codes
 from models.evaluation_settings import EvaluationSettings
+from models.predictions import OWN_HISTORY
 from models.scorecard import EVENT, Card, as_json, card, with_skill
 
 __all__ = ["OURS", "Evaluation", "EvaluationSettings", "Segment", "Segments", "Train", "evaluate"]
 
-NEW_BELOW = 3
 SIZES = ("small", "medium", "large")
 MOST_VALUES = 24
 SUBJECT_TEXTS = ("entity_id", "customer_id", "invoice_id", "currency")
@@ -130,7 +130,7 @@ def _segment_columns(rows: pl.DataFrame, settings: EvaluationSettings) -> dict[s
     rank = pl.col("amount_minor").abs().rank("min").over("currency") - 1
     third = (rank * 3 / pl.len().over("currency")).floor().cast(pl.Int64)
     columns = {
-        "customer": pl.when(settled < NEW_BELOW).then(pl.lit("new")).otherwise(pl.lit("known")),
+        "customer": pl.when(settled < OWN_HISTORY).then(pl.lit("new")).otherwise(pl.lit("known")),
         "size": third.replace_strict(dict(enumerate(SIZES)), return_dtype=pl.String),
         "entity": pl.col("entity_id"),
     }

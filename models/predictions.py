@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import date
 
 PAID_BY_DAYS = (7, 14, 30, 60, 90)
+# From this many settled invoices on, a customer's own history carries the prediction.
+OWN_HISTORY = 3
 
 
 @dataclass(frozen=True, slots=True)

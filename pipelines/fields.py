@@ -7,7 +7,7 @@ Amounts go by their name without `_minor` and are written in major units (`amoun
 from dataclasses import dataclass
 from functools import cache
 
-from features.tables import CUSTOMER, INVOICE, TABLES, Kind, table
+from features.tables import CUSTOMER, INVOICE, Kind, table
 
 MINOR = "_minor"
 
@@ -85,4 +85,3 @@ def missing_fields(table_name: str, mapped: set[str]) -> list[str]:
 
 # Tables whose rows are documents: what one record says about them lands together or not at all.
 DOCUMENTS = ("invoice", "credit_note", "payment", "allocation")
-MAPPABLE = tuple(t.name for t in TABLES if t.name != "entity")
