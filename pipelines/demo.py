@@ -36,6 +36,7 @@ from services.store import Store
 HOME = Path(".duecast/demo")
 BIN = os.path.relpath(Path(sys.executable).parent)
 PICTURE = "predictions.svg"
+SHIFT_DAYS = WorldOptions().shift_days_before_today
 SHOWN = 8
 READY_SECONDS = 60
 SEED = 7
@@ -132,14 +133,21 @@ def _until_interrupted() -> None:
 
 
 def _farewell(service: str, erp: str, home: Path) -> str:
+    places = {
+        f"{service}/": "the service: its pages, health and model",
+        f"{service}/v1/openapi.json": "every endpoint, with examples that work",
+        f"{erp}/healthz": "the sandbox ERP",
+        f"{home}/report/report.md": "the backtest with its pictures",
+        f"{home}/{PICTURE}": "the table above as a picture",
+    }
+    listed = "\n".join(f"  {place:<42} {what}" for place, what in places.items())
     return f"""
 Look at
-  {service}/                    the service: links to its API description, health and model
-  {service}/v1/openapi.json     every endpoint with examples that work
-  {erp}/healthz                 the sandbox ERP
-  {home}/report/report.md       the backtest with its pictures
-  {home}/{PICTURE}        the table above as a picture
+{listed}
   {BIN}/mlflow ui --backend-store-uri sqlite:///{home}/mlruns/mlflow.db
+
+The sandbox's payers changed their ways {SHIFT_DAYS} days before its today, in the middle of the backtest: no model can
+know that beforehand, hence intervals that hold less than they say. `make results` has the calm months too.
 
 Your own ledger
   copy pipelines/mappings/generic.yaml, name your columns in it, then
