@@ -106,8 +106,7 @@ class Lake:
     def compact(self, table: Table, *, at_least: int = 32) -> int:
         """Merge the table's small files into large ones once there are `at_least` so many; how many went.
 
-        Rows stay as they are, and so do older versions. Worth a call at the end of an ingest, and cheap where there is
-        nothing to do.
+        Rows stay as they are, and so do older versions. Cheap where there is nothing to do.
         """
         with self._one_writer():
             delta = store.opened(self._place(table))

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from features.errors import DuecastError, Violation
 from features.lake import Lake
+from features.tables import TABLES
 from pipelines.dating import Dating, dated
 from pipelines.feeds import Feed
 from pipelines.run_report import SHOWN, FeedReport, Progress, RunReport, Unmatched
@@ -81,3 +82,5 @@ def running(source: str, lake: Lake, store: Store, *, now: datetime, progress: P
         store.finish_run(run_id, now=now, error=str(error))
         raise
     store.finish_run(run_id, now=now)
+    for table in TABLES:
+        lake.compact(table)  # many small ingests make many small files; a reader opens every one of them

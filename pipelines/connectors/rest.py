@@ -89,6 +89,8 @@ class RestClient:
         url = _source_url(base_url)
         if not token.strip():
             raise BadSetting("the token of the source is empty; allowed: the token that its administrator gave you")
+        if url.scheme == "http" and not _on_loopback(url.host):
+            LOG.warning("the token goes to %s over http, where others can read it; use https", url.host)
         self._retries = retries or Retries()
         self._limits = limits or Limits()
         self._http = httpx.Client(

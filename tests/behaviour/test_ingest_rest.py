@@ -10,6 +10,7 @@ import httpx
 import polars as pl
 import pytest
 import stamina.instrumentation
+from deltalake import DeltaTable
 
 from features.errors import BadSetting, SourceBroken, SourceRefused
 from features.lake import Lake
@@ -315,6 +316,14 @@ def test_a_mapping_for_files_is_refused(world: World) -> None:
         ingest_rest(client, load("ibm-ar"), world.lake, world.store, now=NOW)
 
 
+def test_the_files_of_many_small_ingests_become_few(world: World, tmp_path: Path) -> None:
+    for n in range(40):
+        world.erp.tell("customer", 100 + n, f"N{n}", name="New", credit_limit="1.00", terms_days=30)
+        world.ingest()
+    assert world.lake.versions(CUSTOMER).collect().height == 42
+    assert len(DeltaTable(tmp_path / "lake" / "customer").file_uris()) < 32
+
+
 def test_what_is_tried_again_is_told_in_words(world: World, caplog: pytest.LogCaptureFixture) -> None:
     answers = iter([httpx.Response(503), httpx.Response(429)])
     world.erp.before = lambda _: next(answers, None)
@@ -323,7 +332,9 @@ def test_what_is_tried_again_is_told_in_words(world: World, caplog: pytest.LogCa
         world.ingest()
     finally:
         stamina.instrumentation.set_on_retry_hooks(None)
-    assert [r.getMessage() for r in caplog.records if r.name == "pipelines.connectors.rest"] == [
+    told = [r.getMessage() for r in caplog.records if r.name == "pipelines.connectors.rest"]
+    assert told == [
+        "the token goes to erp.test over http, where others can read it; use https",
         "the source did not answer (status 503); asking again in 0.0 s",
         "the source did not answer (status 429); asking again in 0.0 s",
     ]

@@ -165,6 +165,16 @@ def test_a_token_has_to_be_there() -> None:
         RestClient("http://erp.test", "  ")
 
 
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [("http://erp.test", 1), ("https://erp.test", 0), ("http://127.0.0.1:8700", 0), ("http://localhost", 0)],
+)
+def test_a_token_that_others_can_read_is_warned_of(url: str, told: int, caplog: pytest.LogCaptureFixture) -> None:
+    RestClient(url, "secret").close()
+    assert len(caplog.records) == told
+    assert "secret" not in caplog.text
+
+
 def test_a_path_below_the_address_is_kept() -> None:
     script = Script(page("1"))
     with RestClient("http://erp.test/sub/", "t", transport=httpx.MockTransport(script), retries=HASTY) as client:
