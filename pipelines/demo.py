@@ -146,8 +146,9 @@ Look at
 {listed}
   {BIN}/mlflow ui --backend-store-uri sqlite:///{home}/mlruns/mlflow.db
 
-The sandbox's payers changed their ways {SHIFT_DAYS} days before its today, in the middle of the backtest: no model can
-know that beforehand, hence intervals that hold less than they say. `make results` has the calm months too.
+The sandbox's payers changed their ways {SHIFT_DAYS} days before its today, in the middle of the backtest.
+No model can know that beforehand, hence intervals that hold less than they say; `make results`
+shows the calm months too.
 
 Your own ledger
   copy pipelines/mappings/generic.yaml, name your columns in it, then
