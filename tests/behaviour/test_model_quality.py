@@ -1,6 +1,8 @@
 """The gate: on a small seeded world the model must beat every baseline and roughly cover what it says.
 
-It is an alarm for when something breaks; how good the model is, the benchmark says (`tests/bench/bench_sandbox.py`).
+It is an alarm for when something breaks, with bounds far below what the model is to reach on a full ledger: on 80
+customers and two years it saved 27 % against the customer's average instead of 40, and its 80 % interval held 88 %.
+How good the model is, the benchmark says (`tests/bench/bench_sandbox.py`).
 """
 
 from datetime import timedelta

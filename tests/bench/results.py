@@ -131,6 +131,9 @@ the due date, so an interval holds more than it says; the randomised PIT is the 
 {len(segments_off(calm))} segments of {SEGMENT_OF} invoices or more are further than {SEGMENT_POINTS:.0f} points off
 {f"({named})" if off else "the stated cover"}.
 
+Read these with care: the model was built while looking at this world (seed 7), some of its choices at these very
+months. Worlds that nobody looked at: `python tests/bench/bench_sandbox.py --seed N`.
+
 Through the sandbox's regime shift, when a share of customers starts to pay 8 to 10 days later, nobody is calibrated at
 once: pinball {shift["days.pinball"]:.3f} against {rival:.3f} of LightGBM quantiles, coverage {hit[0]} and {hit[1]}.
 
