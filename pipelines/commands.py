@@ -12,7 +12,8 @@ from features.facts import Facts
 from features.lake import Lake
 from models import registry
 from models.report import JSON, json_text, terminal_table, write
-from pipelines.connectors.rest import RestClient, tell_retries
+from pipelines.connectors.rest import RestClient
+from pipelines.connectors.web import tell_retries
 from pipelines.evaluate import History, book_of_files, evaluate_book
 from pipelines.ingest import ingest_files, ingest_rest
 from pipelines.mapping import load

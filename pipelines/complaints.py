@@ -15,7 +15,7 @@ MOST_TERMS_DAYS = 3660
 PLACE = {"_row": pl.UInt32(), "_where": pl.String()}
 """Beside every row: the position of its record in what was read, and the place in words, unique within a feed."""
 
-RESERVED = (*PLACE, "_payload", "_digest", "_deleted")
+RESERVED = (*PLACE, "_deleted")
 """Names that a column of a source cannot have; see `connectors`."""
 
 COMPLAINT = {**PLACE, "field": pl.String(), "value": pl.String(), "allowed": pl.String()}

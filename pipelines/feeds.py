@@ -4,7 +4,7 @@ A record lands whole or not at all: when what a line says about an invoice canno
 of the same line are set aside with it. Customer data in the line stand on their own.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -20,13 +20,17 @@ from pipelines.shaping import Shaped
 from services.runs import Counts
 
 
+Payloads = Callable[[list[int]], list[str]]
+"""The records at these positions (`_row`) as JSON, as they came."""
+
+
 @dataclass(frozen=True, eq=False)
 class Feed:
     """What a source says about one table.
 
     rows        may land: the table's schema and `PLACE`
     bad         may not: `COMPLAINT`, at least one for each such row
-    records     what was read, with `PLACE`, for the payloads of bad rows
+    payloads    what the bad rows were read from
     read        rows of the table that the source produced
     superseded  rows of it that later ones replace before anybody could know them
     """
@@ -35,15 +39,15 @@ class Feed:
     table: Table
     rows: pl.DataFrame
     bad: pl.DataFrame
-    records: pl.DataFrame
+    payloads: Payloads
     read: int
     superseded: int = 0
 
     @property
     def quarantine(self) -> pl.DataFrame:
         """The bad rows under `QUARANTINE_SCHEMA`, with their records as JSON."""
-        found = self.records.join(self.bad, on="_row", how="semi")
-        payloads = found.select("_row", _payload(found).alias("payload"))
+        at = self.bad["_row"].unique(maintain_order=True)
+        payloads = pl.DataFrame({"_row": at, "payload": pl.Series(self.payloads(at.to_list()), dtype=pl.String)})
         told = self.bad.join(payloads, on="_row", how="left", maintain_order="left")
         return told.rename({"_where": "where"}).select(*QUARANTINE_SCHEMA)
 
@@ -63,12 +67,12 @@ class Feed:
         return counts
 
 
-def checked(name: str, shaped: Shaped, canonical: Table, records: pl.DataFrame, *, unique_ids: bool) -> Feed:
+def checked(name: str, shaped: Shaped, canonical: Table, payloads: Payloads, *, unique_ids: bool) -> Feed:
     """The feed of what was shaped, without the rows that break their table's contract."""
     told = shaped.rows.select(*canonical.schema, "_where", pl.lit(None, pl.String).alias("_payload"))
     found = check(canonical, told, unique_ids=unique_ids)
     places = shaped.rows.select(*PLACE)[found.at]
-    feed = Feed(name, canonical, shaped.rows, shaped.bad, records, shaped.read)
+    feed = Feed(name, canonical, shaped.rows, shaped.bad, payloads, shaped.read)
     return without(feed, places.hstack(found.bad.select("field", "value", "allowed")))
 
 
@@ -152,7 +156,13 @@ def _spoilt(feed: Feed, reasons: pl.DataFrame) -> pl.DataFrame:
     return sound.join(reasons.drop("_where"), on="_row", how="inner", maintain_order="left")
 
 
-def _payload(records: pl.DataFrame) -> pl.Expr:
-    if "_payload" in records.columns:
-        return pl.col("_payload")
-    return pl.struct(c for c in records.columns if c not in PLACE).struct.json_encode()
+def payloads_of(frame: pl.DataFrame) -> Payloads:
+    """Of rows that were read as text columns, with `PLACE`."""
+    content = pl.struct(c for c in frame.columns if c not in PLACE).struct.json_encode()
+
+    def payloads(rows: list[int]) -> list[str]:
+        wanted = pl.DataFrame({"_row": pl.Series(rows, dtype=PLACE["_row"])})
+        found = wanted.join(frame, on="_row", how="left", maintain_order="left").select(content)
+        return found.to_series().to_list()
+
+    return payloads

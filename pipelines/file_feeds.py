@@ -18,6 +18,7 @@ from pipelines.feeds import (
     against_invoices,
     agreeing,
     checked,
+    payloads_of,
     settled_invoices,
     whole_records,
     with_broken,
@@ -102,7 +103,7 @@ def entity_feed(setting: Setting) -> FileFeed:
     frame = pl.DataFrame(texts, schema=dict.fromkeys(texts, pl.String)).with_row_index("_row")
     section = Section(table="entity", fields={name: name for name in fields_of(ENTITY.name)}, known_at="always")
     shaped = shape(section, frame, entity=From(column="entity_id"), style=Style(), setting=setting)
-    feed = checked("mapping: entity", shaped, ENTITY, frame, unique_ids=True)
+    feed = checked("mapping: entity", shaped, ENTITY, payloads_of(frame), unique_ids=True)
     digest = hashlib.sha256(msgspec.json.encode(setting.books, order="sorted")).hexdigest()
     return FileFeed(feed, Dating.BY_DAY, digest, once=True)
 
@@ -117,7 +118,7 @@ def _feeds(file: SourceFile, spec: FileSpec, mapping: Mapping, setting: Setting)
         shaped = shape(section, file.whole, entity=whose, style=style_of(spec), setting=setting)
         name = f"{file.name}: {section.table}{again}"
         unique = section.repeats == "conflict"
-        feed = checked(name, shaped, table(section.table), file.rows, unique_ids=unique)
+        feed = checked(name, shaped, table(section.table), payloads_of(file.rows), unique_ids=unique)
         dating = dating_of(section)
         once = unique and dating is not Dating.BY_SOURCE
         feeds.append(FileFeed(with_broken(feed, file.broken), dating, file.digest, once))

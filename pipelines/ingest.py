@@ -9,11 +9,11 @@ from pathlib import Path
 
 from features.errors import BadSetting
 from features.lake import Lake
-from features.tables import TABLES
-from pipelines.connectors.rest import RestClient
+from pipelines.connectors.rest import RestClient, RestSource
+from pipelines.connectors.source import Source
 from pipelines.file_feeds import entity_feed, file_feeds, read_folder, unused_columns
 from pipelines.mapping_keys import Mapping
-from pipelines.rest_feeds import land_table
+from pipelines.record_feeds import land_table
 from pipelines.run import running
 from pipelines.run_report import Progress, Quiet, RunReport
 from pipelines.shaping import Setting
@@ -54,17 +54,36 @@ def ingest_rest(
 ) -> RunReport:
     """Land what the API serves: the whole history the first time, afterwards what changed since the last.
 
+    As `ingest_source`, for a mapping with `rest`.
+    """
+    if mapping.rest is None:
+        raise BadSetting(f"mapping {mapping.source!r} has no `rest`, it is for files; allowed: a mapping with `rest`")
+    served = RestSource(client, mapping.rest)
+    return ingest_source(
+        served, mapping.source, lake, store, now=now, progress=progress, batch_records=batch_records
+    )
+
+
+def ingest_source(
+    served: Source,
+    name: str,
+    lake: Lake,
+    store: Store,
+    *,
+    now: datetime,
+    progress: Progress | None = None,
+    batch_records: int = 20_000,
+) -> RunReport:
+    """Land what the system called `name` serves, each table from where the last run stopped.
+
     A fact is known from its change stamp on, rounded up to the millisecond. `SourceRefused`, `SourceBroken` and
     `SourceError` end the run; what landed before stays, and the next run reads the rest. Pages land together, about
     `batch_records` at a time, since many small appends make the lake slow.
     """
-    if mapping.rest is None:
-        raise BadSetting(f"mapping {mapping.source!r} has no `rest`, it is for files; allowed: a mapping with `rest`")
     now = _to_the_millisecond(now)
-    with running(mapping.source, lake, store, now=now, progress=progress or Quiet()) as run:
-        for table in TABLES:
-            if table.name in mapping.rest.tables:
-                land_table(client, mapping.rest, table, run, batch_records)
+    with running(name, lake, store, now=now, progress=progress or Quiet()) as run:
+        for table in served.tables():
+            land_table(served, table, run, batch_records)
         return run.report()
 
 

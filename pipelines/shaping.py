@@ -51,8 +51,8 @@ class Shaped:
 def shape(section: Section, frame: pl.DataFrame, *, entity: From, style: Style, setting: Setting) -> Shaped:
     """What `frame` (text columns and `PLACE`) says about the section's table.
 
-    A column `_deleted` (Boolean) marks records that were taken back, `_digest` (text) identifies their content; where
-    they are absent nothing is deleted and the digest is that of the values read.
+    A column `_deleted` (Boolean) marks records that were taken back; where it is absent nothing is. The digest is that
+    of the values read: what a source says beside them makes no new version.
     """
     kept = frame.filter(holds(each(section.when), style))
     if not section.attributes:
@@ -83,7 +83,7 @@ def _readings(section: Section, fields: Mapping[str, str | From], entity: From, 
 
 def _shaped(section: Section, frame: pl.DataFrame, readings: Mapping[str, Reading], setting: Setting) -> Shaped:
     canonical = table(section.table)
-    extras = [c for c in ("_deleted", "_digest") if c in frame.columns]
+    extras = [c for c in ("_deleted",) if c in frame.columns]
     texts = frame.select(*PLACE, *extras, *(r.text.alias(f"t.{name}") for name, r in readings.items()))
     texts = texts.with_columns(r.parser.prepare(pl.col(f"t.{n}")).alias(f"p.{n}") for n, r in readings.items())
     values = _values(canonical, texts, readings, setting.books)
@@ -185,22 +185,16 @@ def _canonical(canonical: Table, values: pl.DataFrame, source: str) -> pl.DataFr
         pl.lit(source).alias("source"),
         pl.col(f"v.{canonical.id_column}").alias("source_id"),
         "known_at",
-        _taken_over("_digest", values, pl.lit(None, pl.String)).alias("digest"),
-        _taken_over("_deleted", values, pl.lit(value=False)).alias("deleted"),
+        (pl.col("_deleted") if "_deleted" in values.columns else pl.lit(value=False)).alias("deleted"),
         *(pl.col(named[c.name]).cast(c.kind.dtype).alias(c.name) for c in own),
     )
-    if "_digest" not in values.columns:
-        rows = rows.with_columns(digest(rows.select(_content([c.name for c in own], rows)).to_series()))
-    return rows.select(*PLACE, *canonical.schema)
-
-
-def _taken_over(column: str, values: pl.DataFrame, otherwise: pl.Expr) -> pl.Expr:
-    return pl.col(column) if column in values.columns else otherwise
+    content = _content([c.name for c in own], rows)
+    return rows.with_columns(digest(rows.select(content).to_series())).select(*PLACE, *canonical.schema)
 
 
 def _content(columns: list[str], rows: pl.DataFrame) -> pl.Expr:
     """One text that says what a row says. Nulls are left out, so that a new optional column changes no old digest."""
-    parts = []
+    parts: list[pl.Expr] = [pl.when("deleted").then(pl.lit("deleted"))]
     for name in columns:
         value = pl.col(name)
         if isinstance(rows.schema[name], pl.List):

@@ -1,18 +1,19 @@
-"""JSON records of an API as a frame of text columns, like the rows of a file, ready for the same parsers."""
+"""JSON records of a system as a frame of text columns, like the rows of a file, ready for the same parsers."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 import polars as pl
 
-from features.contracts import digest
 from features.errors import SourceBroken
-from pipelines.complaints import RESERVED
+from pipelines.complaints import RESERVED, worded
+from pipelines.connectors.source import Json
 
-Json = dict[str, Any]
+_STAMPS = ("changed_at", "known_at")
+_STAMP = "%Y-%m-%dT%H:%M:%S%.6f%:z"
+_SAID = ("id", "company", "deleted", *_STAMPS)
 
 
 class _Envelope(msgspec.Struct, frozen=True):
@@ -22,60 +23,71 @@ class _Envelope(msgspec.Struct, frozen=True):
     changed_at: Annotated[datetime, msgspec.Meta(tz=True)]
     company: str | int | None = None
     deleted: bool = False
+    known_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 
-@dataclass(frozen=True)
-class Records:
-    """`frame`: the records' fields as text, `PLACE`, `_payload` (JSON), `_digest`, `_deleted`; a row each.
+def records_frame(feed: str, records: list[Json]) -> pl.DataFrame:
+    """The records' fields as text, `PLACE` and `_deleted`; a row each.
 
-    `latest_change`: the latest change stamp, from which the next read goes on; None without records.
+    Nested objects become `outer.inner`, lists JSON. `SourceBroken` where a record lacks what every record must say.
     """
-
-    frame: pl.DataFrame
-    latest_change: datetime | None
-
-
-def records_frame(path: str, records: list[Json]) -> Records:
-    """The records that GET `path` sent; `SourceBroken` where one lacks what every record must say."""
-    envelopes = [_envelope(path, record) for record in records]
-    stamps = [e.changed_at.astimezone(UTC).isoformat(timespec="microseconds") for e in envelopes]
-    flat = [dict(_flat(record)) for record in records]
-    columns = dict.fromkeys(name for record in flat for name in record if name not in RESERVED)
-    payload = pl.Series([msgspec.json.encode(r, order="sorted").decode() for r in records], dtype=pl.String)
-    texts: dict[str, Any] = {name: [record.get(name) for record in flat] for name in columns}
-    texts |= {
-        "id": [str(e.id) for e in envelopes],
-        "company": [None if e.company is None else str(e.company) for e in envelopes],
-        "changed_at": stamps,
-        "_where": [f"GET {path} {_named(e)} of {at}" for e, at in zip(envelopes, stamps, strict=True)],
-        "_payload": payload,
-        "_digest": digest(payload),
-    }
-    frame = pl.DataFrame(texts, schema=dict.fromkeys(texts, pl.String)).with_row_index("_row")
-    deleted = pl.Series("_deleted", [e.deleted for e in envelopes], dtype=pl.Boolean)
-    return Records(frame.with_columns(deleted), max((e.changed_at for e in envelopes), default=None))
+    _refuse_shapeless(feed, records)
+    told = dict(_columns(records))
+    frame = pl.DataFrame(told | {name: _said(records, name) for name in _SAID if name not in told})
+    frame = frame.with_columns(
+        *(pl.col(name).str.to_datetime("%+", time_zone="UTC").dt.strftime(_STAMP) for name in _STAMPS),
+        (pl.col("deleted") == "true").fill_null(value=False).alias("_deleted"),
+    )
+    return frame.with_columns(_place(feed).alias("_where")).with_row_index("_row")
 
 
-def _envelope(path: str, record: Json) -> _Envelope:
+def as_json(records: list[Json], rows: list[int]) -> list[str]:
+    """The records at these positions as JSON with sorted keys."""
+    return [msgspec.json.encode(records[row], order="sorted").decode() for row in rows]
+
+
+def _refuse_shapeless(feed: str, records: list[Json]) -> None:
     try:
-        return msgspec.convert(record, _Envelope)
+        msgspec.convert(records, list[_Envelope])
+    except msgspec.ValidationError:
+        for record in records:
+            _refuse_one_shapeless(feed, record)
+
+
+def _refuse_one_shapeless(feed: str, record: Json) -> None:
+    try:
+        msgspec.convert(record, _Envelope)
     except msgspec.ValidationError as error:
         allowed = "id, company, changed_at (ISO 8601 with Z or an offset), deleted (true or false)"
-        raise SourceBroken(f"GET {path}: record {record.get('id')!r}: {error}; every record has {allowed}") from None
+        raise SourceBroken(f"{feed}: record {record.get('id')!r}: {error}; every record has {allowed}") from None
 
 
-def _named(envelope: _Envelope) -> str:
-    """The record by its id, which is unique within a company only."""
-    return f"record {envelope.id}" + ("" if envelope.company is None else f" in {envelope.company}")
+def _said(records: list[Json], name: str) -> pl.Series:
+    return pl.Series([_text(record.get(name)) for record in records], dtype=pl.String)
 
 
-def _flat(record: Json, prefix: str = "") -> Iterator[tuple[str, str | None]]:
-    """Fields as text: nested objects as `outer.inner`, lists as JSON."""
-    for name, value in record.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", _text(value)
+def _place(feed: str) -> pl.Expr:
+    """The record by its id, which is unique within a company only, and the version by its stamp."""
+    company = pl.coalesce(pl.lit(" in ") + pl.col("company"), pl.lit(""))
+    return worded(f"{feed} record {{}}{{}} of {{}}", pl.col("id"), company, pl.col("changed_at"))
+
+
+def _columns(records: list[Json], prefix: str = "") -> Iterator[tuple[str, pl.Series]]:
+    names = dict.fromkeys(name for record in records for name in record if prefix or name not in RESERVED)
+    for name in names:
+        yield from _column(f"{prefix}{name}", [record.get(name) for record in records])
+
+
+def _column(name: str, values: list[Any]) -> Iterator[tuple[str, pl.Series]]:
+    """One column, or those of the objects that stand in it."""
+    try:
+        yield name, pl.Series(values, dtype=pl.String, strict=True)
+    except TypeError:
+        inner = [value if isinstance(value, dict) else {} for value in values]
+        plain = [None if isinstance(value, dict) else _text(value) for value in values]
+        if any(text is not None for text in plain) or not any(inner):
+            yield name, pl.Series(plain, dtype=pl.String)
+        yield from _columns(inner, f"{name}.")
 
 
 def _text(value: Any) -> str | None:
