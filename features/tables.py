@@ -272,8 +272,115 @@ FX_RATE = Table(
     ),
 )
 
+ORDER_STATUS = ("open", "billed", "cancelled")
+
+ORDER = Table(
+    "order",
+    "What a customer ordered, from the CRM or the ERP. Its invoices name it in `order_id`.",
+    "order_id",
+    "order_date",
+    (
+        Column("order_id", Kind.TEXT, "unique within the entity"),
+        Column("customer_id", Kind.TEXT, "who ordered"),
+        Column("order_date", Kind.DAY, "date on the order"),
+        Column("currency", Kind.CURRENCY, "currency of the amount"),
+        Column("amount_minor", Kind.MONEY, "signed total with tax"),
+        Column("status", Kind.TEXT, f"one of {', '.join(ORDER_STATUS)}"),
+        Column("reference", Kind.TEXT, "what the customer calls it", optional=True),
+    ),
+    (
+        _is_currency("currency"),
+        Rule("status", lambda: pl.col("status").is_in(ORDER_STATUS), f"one of {', '.join(ORDER_STATUS)}"),
+    ),
+)
+
+DISPUTE_STATUS = ("open", "accepted", "rejected", "withdrawn")
+
+DISPUTE = Table(
+    "dispute",
+    "A case on an invoice or a customer: the reason why something is not paid.",
+    "dispute_id",
+    "opened_on",
+    (
+        Column("dispute_id", Kind.TEXT, "unique within the entity"),
+        Column("customer_id", Kind.TEXT, "who disputes"),
+        Column("invoice_id", Kind.TEXT, "what is disputed, where the case names an invoice", optional=True),
+        Column("opened_on", Kind.DAY, "when the case began"),
+        Column("currency", Kind.CURRENCY, "currency of the amount"),
+        Column("amount_minor", Kind.MONEY, "disputed, signed like the invoice", optional=True),
+        Column("reason", Kind.TEXT, "in the source's words, or a dispute reason of domain.md", optional=True),
+        Column("status", Kind.TEXT, f"one of {', '.join(DISPUTE_STATUS)}"),
+        Column("closed_on", Kind.DAY, "when it ended", optional=True),
+    ),
+    (
+        _is_currency("currency"),
+        Rule("status", lambda: pl.col("status").is_in(DISPUTE_STATUS), f"one of {', '.join(DISPUTE_STATUS)}"),
+        Rule("closed_on", lambda: pl.col("closed_on") >= pl.col("opened_on"), "on or after opened_on"),
+    ),
+)
+
+BANK_STATEMENT = Table(
+    "bank_statement",
+    "What a bank says happened on one account over some days; statements of an account join without gaps.",
+    "statement_id",
+    "to_day",
+    (
+        Column("statement_id", Kind.TEXT, "unique within the entity"),
+        Column("account_id", Kind.TEXT, "the seller's account: IBAN or number"),
+        Column("number", Kind.TEXT, "the bank's running number", optional=True),
+        Column("from_day", Kind.DAY, "first day"),
+        Column("to_day", Kind.DAY, "last day"),
+        Column("currency", Kind.CURRENCY, "currency of the account"),
+        Column("opening_minor", Kind.MONEY, "balance before, null for a mere advice", optional=True),
+        Column("closing_minor", Kind.MONEY, "balance after, null for a mere advice", optional=True),
+        Column("entries", Kind.COUNT, "how many entries it has"),
+    ),
+    (
+        _is_currency("currency"),
+        Rule("to_day", lambda: pl.col("to_day") >= pl.col("from_day"), "on or after from_day"),
+        Rule("entries", lambda: pl.col("entries") >= 0, "0 or more"),
+    ),
+)
+
+BANK_ENTRY = Table(
+    "bank_entry",
+    "One movement on an account of the seller, as the bank tells it.",
+    "entry_id",
+    "booking_date",
+    (
+        Column("entry_id", Kind.TEXT, "unique within the entity"),
+        Column("statement_id", Kind.TEXT, "the statement that it stands in"),
+        Column("account_id", Kind.TEXT, "the seller's account"),
+        Column("booking_date", Kind.DAY, "when the bank booked it"),
+        Column("value_date", Kind.DAY, "when the money counted"),
+        Column("currency", Kind.CURRENCY, "currency of the amount"),
+        Column("amount_minor", Kind.MONEY, "signed: money that came in is positive"),
+        Column("bank_reference", Kind.TEXT, "the bank's own reference", optional=True),
+        Column("end_to_end_id", Kind.TEXT, "the reference that travels with the payment", optional=True),
+        Column("payer_name", Kind.TEXT, "the other side, as the bank spells it", optional=True),
+        Column("payer_account", Kind.TEXT, "the other side's account", optional=True),
+        Column("remittance", Kind.TEXT, "what the payment is said to be for", optional=True),
+        Column("code", Kind.TEXT, "the bank's kind of transaction", optional=True),
+        Column("returned", Kind.FLAG, "true where it takes an earlier one back"),
+    ),
+    (_is_currency("currency"),),
+)
+
 # In the order in which a source should be read: what is referred to comes before what refers to it.
-TABLES = (ENTITY, CUSTOMER, CUSTOMER_ATTRIBUTE, INVOICE, CREDIT_NOTE, PAYMENT, ALLOCATION, FX_RATE)
+TABLES = (
+    ENTITY,
+    CUSTOMER,
+    CUSTOMER_ATTRIBUTE,
+    ORDER,
+    INVOICE,
+    CREDIT_NOTE,
+    PAYMENT,
+    ALLOCATION,
+    DISPUTE,
+    BANK_STATEMENT,
+    BANK_ENTRY,
+    FX_RATE,
+)
 
 
 def table(name: str) -> Table:

@@ -19,7 +19,19 @@ ParserName = Literal[
     "currency",
     "instalments",
 ]
-TableName = Literal["customer", "customer_attribute", "invoice", "credit_note", "payment", "allocation", "fx_rate"]
+TableName = Literal[
+    "customer",
+    "customer_attribute",
+    "order",
+    "invoice",
+    "credit_note",
+    "payment",
+    "allocation",
+    "dispute",
+    "bank_statement",
+    "bank_entry",
+    "fx_rate",
+]
 SERVED: tuple[Literal["entity"] | TableName, ...] = ("entity", *get_args(TableName))
 
 

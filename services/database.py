@@ -1,4 +1,4 @@
-"""The operational database: its tables, and an engine that keeps its promises on SQLite and on PostgreSQL.
+"""The operational database: an engine that keeps its promises on SQLite and on PostgreSQL.
 
 SQLite runs in WAL mode with `synchronous=FULL`: readers do not wait for the writer, and what was committed survives
 a kill. A writing transaction takes its lock at the start (`BEGIN IMMEDIATE`) and waits for others up to `BUSY_MS`.
@@ -6,123 +6,18 @@ a kill. A writing transaction takes its lock at the start (`BEGIN IMMEDIATE`) an
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    URL,
-    BigInteger,
-    Column,
-    Connection,
-    DateTime,
-    Dialect,
-    Engine,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    TypeDecorator,
-    create_engine,
-    event,
-    insert,
-    make_url,
-    select,
-    text,
-)
+from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, make_url, select, text, update
 from sqlalchemy.exc import ArgumentError, DBAPIError, StatementError
 
 from features.errors import BadSetting, StateError
+from services.state_tables import METADATA, SCHEMA_VERSION, schema_version
 
-SCHEMA_VERSION = 1
 BUSY_MS = 30_000
 _SET_UP_LOCK = 0x64756563617374  # any number, as long as every Duecast takes the same
 _READ_ONLY = "duecast_read_only"
-
-
-class Instant(TypeDecorator[datetime]):
-    """An aware datetime in UTC; SQLite, which has no zones, keeps the UTC wall clock."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """To UTC; `TypeError` for a moment without a zone."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise TypeError(f"{value.isoformat()} has no time zone; give an aware datetime")
-        moment = value.astimezone(UTC)
-        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """From UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-_METADATA = MetaData()
-
-schema_version = Table("schema_version", _METADATA, Column("version", Integer, primary_key=True))
-
-cursor = Table(
-    "cursor",
-    _METADATA,
-    Column("source", String, primary_key=True),
-    Column("feed", String, primary_key=True),
-    Column("value", Text, nullable=False),
-    Column("updated_at", Instant, nullable=False),
-)
-
-run = Table(
-    "run",
-    _METADATA,
-    Column("run_id", String, primary_key=True),
-    Column("source", String, nullable=False),
-    Column("status", String, nullable=False),
-    Column("started_at", Instant, nullable=False),
-    Column("finished_at", Instant),
-    Column("error", Text),
-    Index("run_by_start", "started_at"),
-)
-
-run_feed = Table(
-    "run_feed",
-    _METADATA,
-    Column("run_id", ForeignKey("run.run_id"), primary_key=True),
-    Column("feed", String, primary_key=True),
-    Column("status", String, nullable=False),
-    Column("read", BigInteger, nullable=False),
-    Column("landed", BigInteger, nullable=False),
-    Column("duplicates", BigInteger, nullable=False),
-    Column("quarantined", BigInteger, nullable=False),
-    Column("started_at", Instant, nullable=False),
-    Column("finished_at", Instant),
-    Column("error", Text),
-)
-
-quarantine = Table(
-    "quarantine",
-    _METADATA,
-    Column("violation_id", String(64), primary_key=True),
-    Column("run_id", ForeignKey("run.run_id"), nullable=False),
-    Column("source", String, nullable=False),
-    Column("table", String, nullable=False),
-    Column("where", Text),
-    Column("field", String, nullable=False),
-    Column("value", Text),
-    Column("allowed", Text, nullable=False),
-    Column("payload", Text),
-    Column("times", BigInteger, nullable=False),
-    Column("first_seen", Instant, nullable=False),
-    Column("last_seen", Instant, nullable=False),
-    Index("quarantine_by_run", "run_id"),
-    Index("quarantine_by_source", "source", "table"),
-)
 
 
 class Database:
@@ -210,11 +105,13 @@ def _begin_sqlite(connection: Connection) -> None:
 def _set_up(connection: Connection, shown: str) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SET_UP_LOCK})
-    _METADATA.create_all(connection)
+    METADATA.create_all(connection)
     found = connection.execute(select(schema_version.c.version)).scalar()
     if found is None:
         connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
-    elif found != SCHEMA_VERSION:
+    elif found < SCHEMA_VERSION:  # so far every version only added tables, which are there by now
+        connection.execute(update(schema_version).values(version=SCHEMA_VERSION))
+    elif found > SCHEMA_VERSION:
         raise StateError(f"database {shown} has schema version {found}, this Duecast knows {SCHEMA_VERSION}; update it")
 
 

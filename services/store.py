@@ -17,7 +17,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from features.contracts import QUARANTINE_SCHEMA, require_schema
 from features.errors import NotFound
-from services import database as db
+from services import state_tables as db
+from services.database import Database
 from services.runs import Counts, FeedRun, Run, Status
 
 QUARANTINED_SCHEMA: dict[str, pl.DataType] = (
@@ -36,7 +37,7 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
-        self._db = db.Database(url)
+        self._db = Database(url)
 
     def __enter__(self) -> Self:
         return self

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import chain
+from types import NoneType
 from typing import Annotated, Any
 
 import msgspec
@@ -73,21 +75,21 @@ def _place(feed: str) -> pl.Expr:
 
 
 def _columns(records: list[Json], prefix: str = "") -> Iterator[tuple[str, pl.Series]]:
-    names = dict.fromkeys(name for record in records for name in record if prefix or name not in RESERVED)
-    for name in names:
-        yield from _column(f"{prefix}{name}", [record.get(name) for record in records])
+    for name in dict.fromkeys(chain.from_iterable(records)):
+        if prefix or name not in RESERVED:
+            yield from _column(f"{prefix}{name}", [record.get(name) for record in records])
 
 
 def _column(name: str, values: list[Any]) -> Iterator[tuple[str, pl.Series]]:
     """One column, or those of the objects that stand in it."""
-    try:
-        yield name, pl.Series(values, dtype=pl.String, strict=True)
-    except TypeError:
-        inner = [value if isinstance(value, dict) else {} for value in values]
-        plain = [None if isinstance(value, dict) else _text(value) for value in values]
-        if any(text is not None for text in plain) or not any(inner):
-            yield name, pl.Series(plain, dtype=pl.String)
-        yield from _columns(inner, f"{name}.")
+    kinds = set(map(type, values))
+    if kinds <= {str, NoneType}:
+        yield name, pl.Series(values, dtype=pl.String)
+        return
+    if kinds != {dict}:
+        yield name, pl.Series([None if isinstance(v, dict) else _text(v) for v in values], dtype=pl.String)
+    if dict in kinds:
+        yield from _columns([v if isinstance(v, dict) else {} for v in values], f"{name}.")
 
 
 def _text(value: Any) -> str | None:

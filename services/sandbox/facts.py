@@ -38,6 +38,12 @@ def words(values: Sequence[str], at: Ints) -> NDArray[np.object_]:
     return np.array(values, dtype=object)[at]
 
 
+def unused(table: Table) -> pl.DataFrame:
+    """The draft of a table of which this world has nothing."""
+    own = {c.name: c.kind.dtype for c in own_columns(table)}
+    return pl.DataFrame(schema=own | {"_entity": pl.Int64, "_local": pl.Int64, "deleted": pl.Boolean})
+
+
 def finished(table: Table, draft: pl.DataFrame, options: WorldOptions) -> pl.DataFrame:
     """The draft as rows of `table.schema` with `changed_at` (to the microsecond) and `record`, in the API's order."""
     entities = pl.DataFrame(

@@ -15,7 +15,7 @@ from features.errors import DuecastError
 from features.tables import TABLES
 from services.sandbox import ledgers, masters
 from services.sandbox.clerks import Clerks
-from services.sandbox.facts import finished
+from services.sandbox.facts import finished, unused
 from services.sandbox.history import happened, stream
 from services.sandbox.knowledge import learnt
 from services.sandbox.ledgers import ledger_ids
@@ -63,7 +63,7 @@ def simulate(options: WorldOptions | None = None) -> World:
         "allocation": ledgers.allocation_draft(history, news, ids, clerks),
         "fx_rate": masters.rate_draft(history, clerks),
     }
-    rows = {t.name: finished(t, drafts[t.name], options) for t in TABLES}
+    rows = {t.name: finished(t, drafts.get(t.name, unused(t)), options) for t in TABLES}
     return World(
         options=options,
         facts={name: frame.drop("changed_at", "record") for name, frame in rows.items()},

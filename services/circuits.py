@@ -1,0 +1,61 @@
+"""Circuit breakers, one for each system: after failures in a row nothing is sent for a while, also after a restart."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from services.database import Database
+from services.state_tables import circuit
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerRule:
+    """After `failures` in a row a system rests for `pause`, twice as long each further time, at most `longest`."""
+
+    failures: int = 5
+    pause: timedelta = timedelta(minutes=1)
+    longest: timedelta = timedelta(hours=1)
+
+    def pause_after(self, failures: int) -> timedelta | None:
+        """How long to wait after so many failures in a row; None where they are too few."""
+        if failures < self.failures:
+            return None
+        return min(self.pause * (1 << min(failures - self.failures, 20)), self.longest)
+
+
+class Circuits:
+    """The breakers in `database`. One trial is let through when a pause is over; it decides how it goes on."""
+
+    def __init__(self, database: Database, rule: BreakerRule | None = None) -> None:
+        self._db = database
+        self._rule = rule or BreakerRule()
+
+    def open(self, *, now: datetime) -> dict[str, datetime]:
+        """The systems that nothing may be sent to at `now`, and until when."""
+        query = select(circuit.c.system, circuit.c.rests_until).where(circuit.c.rests_until > now)
+        with self._db.reading() as connection:
+            return {row.system: row.rests_until for row in connection.execute(query)}
+
+    def failed(self, system: str, reason: str, *, now: datetime, at_once: bool = False) -> datetime | None:
+        """One more failure in a row; until when the system is now left alone, if it is.
+
+        `at_once` does not wait for more of them: where credentials are refused every message would be.
+        """
+        with self._db.writing() as connection:
+            before = connection.execute(select(circuit.c.failures).where(circuit.c.system == system)).scalar() or 0
+            failures = max(before + 1, self._rule.failures if at_once else 0)
+            pause = self._rule.pause_after(failures)
+            until = None if pause is None else now + pause
+            row = {"failures": failures, "rests_until": until, "reason": reason}
+            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+            insert = dialect.insert(circuit).values(system=system, **row)
+            connection.execute(insert.on_conflict_do_update(index_elements=["system"], set_=row))
+        return until
+
+    def worked(self, systems: Collection[str]) -> None:
+        """These systems answer."""
+        with self._db.writing() as connection:
+            connection.execute(circuit.delete().where(circuit.c.system.in_(list(systems))))

@@ -1,0 +1,154 @@
+"""The tables of the operational database. The lake holds facts, these hold work.
+
+A later version may add tables, and columns that may be null; `SCHEMA_VERSION` says which version made a database.
+"""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+SCHEMA_VERSION = 2
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime in UTC; SQLite, which has no zones, keeps the UTC wall clock."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To UTC; `TypeError` for a moment without a zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise TypeError(f"{value.isoformat()} has no time zone; give an aware datetime")
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """From UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+METADATA = MetaData()
+
+schema_version = Table("schema_version", METADATA, Column("version", Integer, primary_key=True))
+
+cursor = Table(
+    "cursor",
+    METADATA,
+    Column("source", String, primary_key=True),
+    Column("feed", String, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
+run = Table(
+    "run",
+    METADATA,
+    Column("run_id", String, primary_key=True),
+    Column("source", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("error", Text),
+    Index("run_by_start", "started_at"),
+)
+
+run_feed = Table(
+    "run_feed",
+    METADATA,
+    Column("run_id", ForeignKey("run.run_id"), primary_key=True),
+    Column("feed", String, primary_key=True),
+    Column("status", String, nullable=False),
+    Column("read", BigInteger, nullable=False),
+    Column("landed", BigInteger, nullable=False),
+    Column("duplicates", BigInteger, nullable=False),
+    Column("quarantined", BigInteger, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("error", Text),
+)
+
+quarantine = Table(
+    "quarantine",
+    METADATA,
+    Column("violation_id", String(64), primary_key=True),
+    Column("run_id", ForeignKey("run.run_id"), nullable=False),
+    Column("source", String, nullable=False),
+    Column("table", String, nullable=False),
+    Column("where", Text),
+    Column("field", String, nullable=False),
+    Column("value", Text),
+    Column("allowed", Text, nullable=False),
+    Column("payload", Text),
+    Column("times", BigInteger, nullable=False),
+    Column("first_seen", Instant, nullable=False),
+    Column("last_seen", Instant, nullable=False),
+    Index("quarantine_by_run", "run_id"),
+    Index("quarantine_by_source", "source", "table"),
+)
+
+outbox = Table(
+    "outbox",
+    METADATA,
+    Column("position", Integer, primary_key=True, autoincrement=True),  # messages of one document go in this order
+    Column("message_id", String(32), nullable=False, unique=True),
+    Column("system", String, nullable=False),
+    Column("document", String, nullable=False),
+    Column("operation", String, nullable=False),
+    Column("idempotency_key", String, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("given", Text, nullable=False),  # the payload as it was put, whatever a person made of it since
+    Column("status", String, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("claim", String(32)),  # who is at it, until when
+    Column("claimed_until", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("finished_at", Instant),
+    Column("result", Text),
+    Column("error", Text),
+    UniqueConstraint("system", "idempotency_key"),
+    Index("outbox_by_document", "system", "document", "position"),
+    Index("outbox_by_status", "status", "due_at"),
+)
+
+circuit = Table(
+    "circuit",
+    METADATA,
+    Column("system", String, primary_key=True),
+    Column("failures", Integer, nullable=False),  # in a row
+    Column("rests_until", Instant),  # nothing is sent before
+    Column("reason", Text),
+)
+
+correction = Table(
+    "correction",
+    METADATA,
+    Column("position", Integer, primary_key=True, autoincrement=True),
+    Column("case_id", String(16), nullable=False),
+    Column("action", String, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("who", String, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("payload", Text),
+    Index("correction_by_case", "case_id", "position"),
+)
