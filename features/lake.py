@@ -182,7 +182,9 @@ def _said(table: Table, stored: pl.LazyFrame, rows: pl.DataFrame) -> pl.DataFram
     """What the lake holds under the ids in `rows`; of other entities too, which does no harm."""
     ids = rows[table.id_column].unique()
     id_ = pl.col(table.id_column)
-    in_range = id_.is_between(pl.lit(ids.min()), pl.lit(ids.max()))  # files keep the range of their ids: most need not be opened
+    in_range = id_.is_between(
+        pl.lit(ids.min()), pl.lit(ids.max())
+    )  # files keep the range of their ids: most need not be opened
     of_interest = stored.filter(in_range & id_.is_in(ids.implode()))
     return of_interest.select(*table.key, pl.col("known_at").cast(INSTANT), "digest", "_landed").collect()
 

@@ -19,7 +19,6 @@ from pipelines.run_report import SHOWN
 from pipelines.shaping import Shaped
 from services.runs import Counts
 
-
 Payloads = Callable[[list[int]], list[str]]
 """The records at these positions (`_row`) as JSON, as they came."""
 

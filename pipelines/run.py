@@ -29,7 +29,7 @@ class Run:
         self.progress = progress
         self._reports: dict[str, FeedReport] = {}
 
-    def land(self, feed: Feed, how: Dating, *, cursor: str | None = None) -> None:
+    def land(self, feed: Feed, how: Dating, *, cursor: str | None = None) -> Counts:
         """Append what may land, then record counts, quarantine and cursor at once; `StateError` if they do not tie."""
         given = dated(feed.rows, feed.table, how, self.lake, self.now)
         appended = self.lake.append(feed.table, given.rows.select(*feed.table.schema))
@@ -38,6 +38,7 @@ class Run:
         self.store.commit_page(self.run_id, feed.name, counts, now=self.now, cursor=cursor, bad=bad)
         self._add(feed, counts)
         self.progress.advance(feed.name, counts.read)
+        return counts
 
     def advance(self, feed: str, cursor: str) -> None:
         """Remember where the next read of the feed starts."""

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -151,4 +152,64 @@ correction = Table(
     Column("why", Text, nullable=False),
     Column("payload", Text),
     Index("correction_by_case", "case_id", "position"),
+)
+
+call = Table(
+    "call",
+    METADATA,
+    Column("position", Integer, primary_key=True, autoincrement=True),
+    Column("system", String, nullable=False),
+    Column("endpoint", String, nullable=False),  # method and path, ids left out
+    Column("at", Instant, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("status", Integer, nullable=False),  # 0: no answer
+    Index("call_by_time", "system", "at"),
+)
+
+control_total = Table(
+    "control_total",
+    METADATA,
+    Column("run_id", ForeignKey("run.run_id"), primary_key=True),
+    Column("feed", String, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("verdict", String, nullable=False),
+    Column("theirs", Text, nullable=False),  # count, sums by currency and digest, as JSON
+    Column("ours", Text, nullable=False),
+    Column("detail", Text),
+)
+
+heartbeat = Table(
+    "heartbeat",
+    METADATA,
+    Column("source", String, primary_key=True),
+    Column("feed", String, primary_key=True),
+    Column("table", String, nullable=False),
+    Column("read_at", Instant, nullable=False),  # the last time that it was read to the end
+    Column("news_at", Instant),  # the last time that it brought something new
+    Column("reaches_to", Instant),  # the latest instant that the source speaks of
+    Column("every_minutes", Integer),  # how often news are expected; null where that is unknown
+)
+
+webhook = Table(
+    "webhook",
+    METADATA,
+    Column("source", String, primary_key=True),
+    Column("delivery_id", String, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("sent_at", Instant, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("landed_at", Instant),
+    Index("webhook_waiting", "source", "landed_at", "position"),
+)
+
+party_decision = Table(
+    "party_decision",
+    METADATA,
+    Column("position", Integer, primary_key=True, autoincrement=True),
+    Column("decision_id", String, nullable=False, unique=True),
+    Column("at", Instant, nullable=False),
+    Column("who", String, nullable=False),
+    Column("decision", Text, nullable=False),
 )

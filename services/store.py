@@ -39,6 +39,11 @@ class Store:
     def __init__(self, url: str) -> None:
         self._db = Database(url)
 
+    @property
+    def database(self) -> Database:
+        """What it is kept in, for what else is kept there."""
+        return self._db
+
     def __enter__(self) -> Self:
         return self
 

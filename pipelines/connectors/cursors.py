@@ -22,7 +22,7 @@ class ChangeCursor:
         self.since = None if self._latest is None else self._latest - overlap
 
     def after(self, records: list[Json]) -> str | None:
-        """The cursor once `records` have landed; None before the first stamp. Unreadable stamps are not its business."""
+        """The cursor once `records` have landed; None before the first stamp. Unreadable ones are skipped."""
         newest = _newest(records)
         if newest is not None and (self._latest is None or newest > self._latest):
             self._latest = min(newest, self._now)

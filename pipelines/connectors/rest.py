@@ -3,7 +3,10 @@
     GET {base}/api/v1/{table}?changed_since=ISO&cursor=OPAQUE&limit=500&history=true      Authorization: Bearer TOKEN
     {"data": [{"id", "company", "changed_at", "deleted", the table's own columns}, ...], "next_cursor": text or null}
 
-Ordered by (changed_at, id).
+Ordered by (changed_at, id). A source may also tell its control totals, of what stands now:
+
+    GET {base}/api/v1/{table}/totals
+    {"count": 7, "sums": {"ENTITY CURRENCY": "1234.50"} or null, "digest": see `features.totals`, or null}
 """
 
 from collections.abc import Callable, Iterator
@@ -13,8 +16,10 @@ from typing import Any, Self
 import httpx
 import msgspec
 
-from features.errors import BadSetting, SourceBroken
+from features.errors import BadInput, BadSetting, SourceBroken
+from features.money import to_minor
 from features.tables import TABLES, Table
+from features.totals import Totals
 from pipelines.connectors.cursors import ChangeCursor
 from pipelines.connectors.source import Batch, section_of
 from pipelines.connectors.web import Call, Limits, Retries, Web
@@ -24,6 +29,12 @@ from pipelines.mapping_keys import Rest, Section
 class _Page(msgspec.Struct, frozen=True):
     data: list[dict[str, Any]]
     next_cursor: str | None
+
+
+class _Totals(msgspec.Struct, frozen=True):
+    count: int
+    sums: dict[str, str] | None = None
+    digest: str | None = None
 
 
 _PAGE = msgspec.json.Decoder(_Page)
@@ -90,6 +101,23 @@ class RestClient:
             allowed = 'allowed: {"data": [records], "next_cursor": text or null}'
             raise SourceBroken(f"GET {path}: the answer is outside the protocol: {error}; {allowed}") from None
 
+    def totals(self, path: str) -> Totals | None:
+        """The control totals of `path`; None where the source does not tell any (404)."""
+        answer = self._web.fetch("GET", f"{path}/totals", allowed=(200, 404))
+        if answer.status == 404:
+            return None
+        try:
+            told = msgspec.json.decode(answer.body, type=_Totals)
+            sums = None if told.sums is None else {of: _minor(text, of) for of, text in told.sums.items()}
+        except (msgspec.DecodeError, UnicodeDecodeError, BadInput) as error:
+            allowed = 'allowed: {"count", "sums": {"ENTITY CURRENCY": amount} or null, "digest": text or null}'
+            raise SourceBroken(f"GET {path}/totals: the answer is outside the protocol: {error}; {allowed}") from None
+        return Totals(told.count, sums, told.digest)
+
+
+def _minor(amount: str, of: str) -> int:
+    return to_minor(amount, of.rsplit(" ", 1)[-1])
+
 
 class RestSource:
     """What the API behind `client` serves: the whole history the first time, afterwards what changed since the last."""
@@ -118,6 +146,10 @@ class RestSource:
         )
         for records in pages:
             yield Batch(records, at.after(records))
+
+    def totals(self, table: Table) -> Totals | None:
+        """As the source tells them."""
+        return self._client.totals(self._path(table))
 
     def _path(self, table: Table) -> str:
         return self._rest.path.format(table=table.name)

@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any, Protocol, cast
 
 from features.tables import ENTITY, Table
+from features.totals import Totals
 from pipelines.fields import fields_of
 from pipelines.mapping_keys import From, KnownAt, Section, TableName
 
@@ -54,6 +55,10 @@ class Source(Protocol):
 
         `SourceRefused`, `SourceBroken` and `SourceError` end it.
         """
+        ...
+
+    def totals(self, table: Table) -> Totals | None:
+        """What it holds now, counted another way than by reading it all; None where it cannot say."""
         ...
 
 

@@ -1,6 +1,7 @@
 """An ERP-like REST API in front of a world, on loopback only.
 
     GET  /api/v1/{table}   records in the order of (changed_at, id), page by page
+    GET  /api/v1/{table}/totals   how many there are now, their sums by company and currency, a digest of their ids
     GET  /api/v1/clock     the day and the instant at which the world stands
     POST /api/v1/clock     moves the clock forward
     GET  /healthz          answers without a token
@@ -28,6 +29,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from features.errors import BadInput, BadSetting, NotFound, StateError
+from features.money import from_minor
 from features.tables import TABLES
 from services.sandbox.faults import Faults, Trouble
 from services.sandbox.options import WorldOptions
@@ -117,6 +119,7 @@ class Erp:
                 Route("/api/v1/clock", self._clock, methods=["GET"]),
                 Route("/api/v1/clock", self._move_clock, methods=["POST"]),
                 Route("/api/v1/{table}", self._records),
+                Route("/api/v1/{table}/totals", self._totals),
             ],
             exception_handlers={
                 BadInput: partial(_caller_problem, status=400),
@@ -125,11 +128,17 @@ class Erp:
             },
         )
 
+    async def _totals(self, request: Request) -> Response:
+        self._admit(request)
+        name = self._asked(request)
+        totals = self._shelves[name].totals(self._visible(name, history=False))
+        sums = None if totals.sums is None else {of: _major(minor, of) for of, minor in totals.sums.items()}
+        body = {"count": totals.count, "sums": sums, "digest": totals.digest}
+        return Response(msgspec.json.encode(body), media_type="application/json")
+
     async def _records(self, request: Request) -> Response:
         self._admit(request)
-        name = request.path_params["table"]
-        if name not in self._shelves:
-            raise NotFound(f"no table {name!r}; there are: {', '.join(self._shelves)}")
+        name = self._asked(request)
         query = Query.of(request)
         repeat = min(self._trouble.repeated(), query.limit) if query.cursor else 0
         page = self._shelves[name].page(
@@ -161,6 +170,12 @@ class Erp:
         self._shown.clear()
         return self._clock_answer()
 
+    def _asked(self, request: Request) -> str:
+        name: str = request.path_params["table"]
+        if name not in self._shelves:
+            raise NotFound(f"no table {name!r}; there are: {', '.join(self._shelves)}")
+        return name
+
     def _clock_answer(self) -> Response:
         clock = {"today": self._today, "now": self._world.now(self._today)}
         return Response(msgspec.json.encode(clock), media_type="application/json")
@@ -182,6 +197,10 @@ class Erp:
             versions = self._trouble.committed(shelf, self._world.now(self._today))
             self._shown[name, history] = versions if history else shelf.current(versions)
         return self._shown[name, history]
+
+
+def _major(minor: int, of: str) -> str:
+    return str(from_minor(minor, of.rsplit(" ", 1)[-1]))
 
 
 async def _healthy(_: Request) -> Response:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from features.errors import BadInput
 from features.tables import Table
+from features.totals import Totals, totals_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -35,6 +36,8 @@ class Shelf:
         self._texts = [text.encode() for text in records["record"]]
         self._ids: list[str] = facts[table.id_column].to_list()
         self._companies: list[str] = facts["entity_id"].to_list()
+        self._table = table
+        self._held = facts.select(c for c in (*table.key, "deleted", "amount_minor", "currency") if c in facts.columns)
         self._fact: Positions = facts.select(pl.struct(table.key).rank("dense")).to_series().to_numpy().astype(np.int64)
 
     def __len__(self) -> int:
@@ -60,6 +63,10 @@ class Shelf:
         """The last version of each fact among the positions."""
         _, from_the_end = np.unique(self._fact[visible[::-1]], return_index=True)
         return np.sort(visible[::-1][from_the_end])
+
+    def totals(self, shown: Positions) -> Totals:
+        """Of the positions `shown`, without what is taken back."""
+        return totals_of(self._held[shown].filter(~pl.col("deleted")), self._table)
 
     def page(
         self, shown: Positions, limit: int, *, since: datetime | None, cursor: str | None, repeat: int = 0

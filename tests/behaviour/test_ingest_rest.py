@@ -14,12 +14,15 @@ from deltalake import DeltaTable
 
 from features.errors import BadSetting, SourceBroken, SourceRefused
 from features.lake import Lake
-from features.tables import ALLOCATION, CREDIT_NOTE, CUSTOMER, ENTITY, INVOICE, PAYMENT, TABLES
+from features.money import from_minor
+from features.tables import ALLOCATION, CREDIT_NOTE, CUSTOMER, ENTITY, INVOICE, PAYMENT, TABLES, Table
+from features.totals import lake_totals
 from pipelines.connectors.rest import RestClient
 from pipelines.connectors.web import Retries, tell_retries
 from pipelines.ingest import ingest_rest
 from pipelines.mapping import load, parse
 from pipelines.run_report import FeedReport, RunReport
+from services.controls import Controls
 from services.runs import Counts, Status
 from services.sandbox.erp import serving
 from services.sandbox.faults import Faults
@@ -57,9 +60,12 @@ class Erp:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         table, query = request.url.path.rsplit("/", 1)[1], dict(request.url.params)
-        self.asked.append((table, query))
+        if table != "totals":
+            self.asked.append((table, query))
         if (other := self.before(request)) is not None:
             return other
+        if request.url.path.endswith("/totals"):
+            return httpx.Response(404)
         shown = sorted(self.versions[table], key=lambda r: (str(r["changed_at"]), str(r["id"])))
         if query.get("history") != "true":
             shown = [r for i, r in enumerate(shown) if r["id"] not in {s["id"] for s in shown[i + 1 :]}]
@@ -363,3 +369,101 @@ def test_the_sandbox_comes_through_real_http_and_its_faults_to_the_last_bit(tmp_
         landed = lake.versions(table).collect().sort(order)
         assert landed.drop("digest").equals(truth.drop("digest")), table.name
     assert lake.versions(ENTITY).collect().height == len(simulated.options.entities)
+
+
+def held(world: World, table: Table) -> dict[str, object]:
+    totals = lake_totals(world.lake, table, "erp")
+    sums = totals.sums and {of: str(from_minor(minor, of.rsplit(" ", 1)[1])) for of, minor in totals.sums.items()}
+    return {"count": totals.count, "sums": sums, "digest": totals.digest}
+
+
+class Bookkeeper:
+    """Gives the ERP control totals, of one table, that are told when it is asked for the n-th time."""
+
+    def __init__(self, world: World, table: Table, *told: object) -> None:
+        self.world, self.path, self.told, self.times = world, f"/{table.name}/totals", told, 0
+        world.erp.before = self
+
+    def __call__(self, request: httpx.Request) -> httpx.Response | None:
+        if not request.url.path.endswith(self.path):
+            return None
+        told = self.told[min(self.times, len(self.told) - 1)]
+        self.times += 1
+        return httpx.Response(200, json=told)
+
+
+def times_read(world: World, table: Table) -> int:
+    return sum(1 for name, query in world.erp.asked if name == table.name and "cursor" not in query)
+
+
+def test_control_totals_that_tie_are_kept(world: World) -> None:
+    world.ingest()
+    world.erp.asked.clear()
+    keeper = Bookkeeper(world, INVOICE, held(world, INVOICE))
+    report = world.ingest()
+    assert (keeper.times, times_read(world, INVOICE)) == (1, 1)
+    kept = Controls(world.store.database).last("erp", feed(report, "invoice").feed)
+    assert kept.ties
+    assert kept.ours == kept.theirs == lake_totals(world.lake, INVOICE, "erp")
+
+
+def test_what_was_lost_on_the_way_is_found_by_its_absence_and_read_again(world: World, tmp_path: Path) -> None:
+    """A page gets lost: the cursor has passed it, so that only reading everything again brings its records."""
+    world.ingest()
+    truth = held(world, INVOICE)
+    fresh = World(tmp_path / "fresh")
+    fresh.erp.versions = world.erp.versions
+    keeper = Bookkeeper(fresh, INVOICE, truth)
+
+    def dropping(request: httpx.Request) -> httpx.Response | None:
+        first = times_read(fresh, INVOICE) == 1 and "cursor" not in request.url.params
+        if request.url.path.endswith("/invoice") and first:
+            return httpx.Response(200, json={"data": [], "next_cursor": "2"})
+        return keeper(request)
+
+    fresh.erp.before = dropping
+    fresh.ingest("source: erp\nrest: {overlap_minutes: 0}")
+    assert held(fresh, INVOICE) == truth
+    assert times_read(fresh, INVOICE) == 3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"count": 6}, "the source has 6 records, the lake 5"),
+        ({"sums": {"UK GBP": "136.51"}}, "UK GBP: the source sums to 13,651 minor units, the lake to 13,650"),
+        ({"sums": {"UK EUR": "136.50"}}, "UK EUR: the source sums to 13,650 minor units, the lake to 0"),
+        ({"digest": "0" * 64}, "the source has 5 records as the lake, but not the same ones"),
+    ],
+)
+def test_totals_that_never_tie_stop_the_run_with_the_difference(world: World, wrong: dict, said: str) -> None:
+    world.ingest()
+    Bookkeeper(world, INVOICE, held(world, INVOICE) | wrong)
+    with pytest.raises(SourceBroken, match="the control totals do not tie") as caught:
+        world.ingest()
+    assert said in str(caught.value)
+    run = world.store.runs()[0]
+    assert run.status is Status.FAILED
+    failed = next(f for f in run.feeds if f.status is Status.FAILED)
+    assert said in str(failed.error)
+    assert not Controls(world.store.database).last("erp", failed.feed).ties
+
+
+def test_records_that_are_set_aside_explain_what_is_missing(world: World) -> None:
+    world.erp.invoice(3, "I9", {"2024-03-31": "9.00"}, amount="nine")
+    world.ingest()
+    truth = held(world, INVOICE)
+    keeper = Bookkeeper(world, INVOICE, truth | {"count": 6, "digest": "0" * 64})
+    world.ingest()
+    assert keeper.times == 3
+    world.erp.asked.clear()
+    keeper.times = 0
+    world.ingest()
+    assert (keeper.times, times_read(world, INVOICE)) == (1, 1), "known from the run before"
+
+
+@pytest.mark.parametrize("answer", [b"[]", b'{"count": "x"}', b'{"count": 1, "sums": {"UK GBP": "1.005"}}', b"\xff"])
+def test_totals_outside_the_protocol_are_named(world: World, answer: bytes) -> None:
+    world.erp.before = lambda r: httpx.Response(200, content=answer) if r.url.path.endswith("totals") else None
+    with pytest.raises(SourceBroken, match=r"GET /api/v1/entity/totals: the answer is outside the protocol"):
+        world.ingest()

@@ -1,0 +1,73 @@
+"""What the control totals of each feed were, run after run."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from features.totals import Totals
+from services.database import Database
+from services.state_tables import control_total, run
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The totals of both sides.
+
+    apart        records of theirs that are set aside
+    differences  in words; none where everything is explained
+    """
+
+    theirs: Totals
+    ours: Totals
+    apart: int = 0
+    differences: tuple[str, ...] = ()
+
+    @property
+    def ties(self) -> bool:
+        """Whether nothing is unexplained."""
+        return not self.differences
+
+
+class Controls:
+    """The controls kept in `database`."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def keep(self, run_id: str, feed: str, control: Control, *, now: datetime) -> None:
+        """What was found for the feed in this run; the last finding of a run counts."""
+        found = {
+            "at": now,
+            "verdict": "ties" if control.ties else "differs",
+            "theirs": msgspec.json.encode(control.theirs).decode(),
+            "ours": msgspec.json.encode(control.ours).decode(),
+            "detail": msgspec.json.encode({"apart": control.apart, "differences": control.differences}).decode(),
+        }
+        with self._db.writing() as connection:
+            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+            insert = dialect.insert(control_total).values(run_id=run_id, feed=feed, **found)
+            connection.execute(insert.on_conflict_do_update(index_elements=["run_id", "feed"], set_=found))
+
+    def apart(self, source: str, feed: str) -> int:
+        """How many records of the feed were set aside when it was last controlled."""
+        last = self.last(source, feed)
+        return 0 if last is None else last.apart
+
+    def last(self, source: str, feed: str) -> Control | None:
+        """What was found the last time; None where the feed was never controlled."""
+        of_feed = (run.c.source == source) & (control_total.c.feed == feed)
+        query = select(control_total).join(run, run.c.run_id == control_total.c.run_id).where(of_feed)
+        with self._db.reading() as connection:
+            row = connection.execute(query.order_by(control_total.c.at.desc()).limit(1)).one_or_none()
+        if row is None:
+            return None
+        detail = msgspec.json.decode(row.detail)
+        return Control(
+            msgspec.json.decode(row.theirs, type=Totals),
+            msgspec.json.decode(row.ours, type=Totals),
+            detail["apart"],
+            tuple(detail["differences"]),
+        )
