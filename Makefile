@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup demo test check format docs results lock clean
+.PHONY: setup demo test nightly check format docs results lock clean
 
 setup: $(STAMP)  ## make the environment, .venv
 
@@ -27,6 +27,9 @@ demo: setup  ## sandbox ERP -> lake -> features -> model -> registry -> served p
 
 test: check  ## everything that must be true
 	@$(BIN)/python -m pytest -n 2
+
+nightly: setup  ## what takes too long for every change: 200 kills in the midst of work
+	@$(BIN)/python -m pytest tests/behaviour/test_kills.py --kills 100
 
 check: setup  ## format, lint, types, import contracts, generated docs
 	@$(BIN)/ruff format --check --quiet .

@@ -118,6 +118,12 @@ def drawn_facts(**tables: str) -> Facts:
     return Facts.of(frames)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--kills", default=6, help="how often the tests that kill kill; 100 of each kind in `make nightly`"
+    )
+
+
 @pytest.fixture(name="drawn_facts", scope="session")
 def _drawn_facts() -> Callable[..., Facts]:
     """Draws facts: a pipe table for each canonical table, by name."""

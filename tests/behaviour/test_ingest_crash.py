@@ -1,4 +1,4 @@
-"""An ingest that is killed at any moment loses nothing and doubles nothing: the next one completes it."""
+"""An ingest of files that is killed at any moment loses and doubles nothing: the next one completes it."""
 
 import random
 import subprocess
@@ -7,7 +7,6 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from features.lake import Lake
@@ -15,9 +14,6 @@ from features.tables import TABLES
 from pipelines.ingest import ingest_files
 from pipelines.mapping import load
 from services.runs import Status
-from services.sandbox.erp import Served, serving
-from services.sandbox.options import WorldOptions
-from services.sandbox.world import simulate
 from services.store import Store
 
 SPOKEN = """
@@ -40,21 +36,6 @@ folder, state, number = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 now = datetime(2026, 1, number + 1, tzinfo=UTC)
 with Store(f"sqlite:///{{state / 'store.db'}}") as store:
     ingest_files(folder, load("ibm-ar"), Lake(state / "lake"), store, now=now, progress=Spoken())
-"""
-REST = f"""
-import sys
-from datetime import UTC, datetime
-from pathlib import Path
-from features.lake import Lake
-from pipelines.connectors.rest import RestClient
-from pipelines.ingest import ingest_rest
-from pipelines.mapping import load
-from services.store import Store
-{SPOKEN}
-(url, token), state, number = sys.argv[1].split(), Path(sys.argv[2]), int(sys.argv[3])
-now = datetime(2026, 2, number + 1, tzinfo=UTC)
-with Store(f"sqlite:///{{state / 'store.db'}}") as store, RestClient(url, token) as client:
-    ingest_rest(client, load("sandbox"), Lake(state / "lake"), store, now=now, progress=Spoken(), batch_records=200)
 """
 KILLS = 5
 
@@ -113,26 +94,3 @@ def test_files(tmp_path: Path) -> None:
         assert runs[0].counts.tie
         assert Status.INTERRUPTED in {run.status for run in runs[1:]}
         assert store.quarantined()["where"].to_list() == ["ar.csv line 4002"]
-
-
-@pytest.mark.slow
-def test_rest(tmp_path: Path) -> None:
-    world = simulate(WorldOptions(customers=20, years=1))
-
-    def address(served: Served) -> str:
-        return f"{served.base_url} {served.token}"
-
-    killed, calm = tmp_path / "killed", tmp_path / "calm"
-    killed.mkdir()
-    calm.mkdir()
-    with serving(world) as served:
-        killed_and_completed(REST, address(served), killed)
-        program = [sys.executable, "-c", REST, address(served), str(calm), "0"]
-        subprocess.run(program, check=True, cwd=Path(__file__).parents[2], capture_output=True, timeout=120)
-    assert contents(killed) == contents(calm)
-    until = world.now(world.options.today)
-    for table in TABLES:
-        truth = world.facts[table.name].filter(pl.col("known_at") <= until)
-        assert len(contents(killed)[table.name]) == truth.height
-    with Store(f"sqlite:///{killed / 'store.db'}") as store:
-        assert Status.INTERRUPTED in {run.status for run in store.runs()}
