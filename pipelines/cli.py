@@ -69,6 +69,9 @@ Quarantine = Annotated[
     Path | None,
     typer.Option(help="Write every row that is set aside there, and why.", metavar="OUT.csv", callback=_file(".csv")),
 ]
+Landscape = Annotated[
+    Path | None, typer.Option(help="The systems to talk to, a YAML file (DUECAST_LANDSCAPE).", metavar="FILE")
+]
 Seed = Annotated[int, typer.Option(help="Same data and seed, same result.")]
 
 
@@ -93,6 +96,10 @@ def demo(
 def ingest(
     data: Annotated[Path | None, typer.Option(help="Folder with files.", metavar="FOLDER")] = None,
     url: Annotated[str | None, typer.Option(help="Base URL of an API instead.", metavar="URL")] = None,
+    system: Annotated[
+        str | None, typer.Option(help="A system of the landscape instead: an ERP, a bank.", metavar="NAME")
+    ] = None,
+    landscape: Landscape = None,
     mapping: Mapping = None,
     token_file: Annotated[Path | None, typer.Option(help="File that holds the API's token.", metavar="FILE")] = None,
     quarantine: Quarantine = None,
@@ -103,11 +110,18 @@ def ingest(
     Examples:  duecast ingest --data ledger/ --mapping my.yaml
 
     duecast ingest --url http://127.0.0.1:8800 --mapping sandbox --token-file token.txt
-    """
-    from pipelines.commands import ingest_into
 
-    if (data is None) == (url is None):
-        raise BadSetting("give either --data FOLDER or --url URL")
+    duecast ingest --system erp --landscape landscape.yaml
+    """
+    from pipelines.commands import ingest_into, ingest_system_into
+
+    if [data, url, system].count(None) != 2:
+        raise BadSetting("give one of --data FOLDER, --url URL, --system NAME")
+    if system is not None:
+        if mapping is not None or token_file is not None:
+            raise BadSetting("--mapping and --token-file do not go with --system; the landscape says both")
+        ingest_system_into(system, landscape=landscape, quarantine=quarantine, lake=lake)
+        return
     if mapping is None:
         raise BadSetting("--mapping is missing; allowed: ibm-ar, highradius, sandbox or a YAML file of your own")
     ingest_into(data=data, url=url, mapping=mapping, token_file=token_file, quarantine=quarantine, lake=lake)

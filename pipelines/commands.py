@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from features.book import Book
 from features.errors import BadSetting, NotFound
@@ -16,12 +17,14 @@ from pipelines.connectors.rest import RestClient
 from pipelines.connectors.web import tell_retries
 from pipelines.evaluate import History, book_of_files, evaluate_book
 from pipelines.ingest import ingest_files, ingest_rest
+from pipelines.landscape import load_landscape
 from pipelines.mapping import load
 from pipelines.quarantine import write_quarantine
 from pipelines.run_report import RunReport, render
 from pipelines.score import score
 from pipelines.score import write as write_predictions
 from pipelines.screen import Bars, console, prediction_table
+from pipelines.system_ingest import ingest_system
 from pipelines.train import train
 from services.settings import quieten, read_settings
 from services.store import Store
@@ -52,6 +55,21 @@ def ingest_into(
         if quarantine is not None:
             write_quarantine(store, report.run_id, quarantine)
     _tell(screen, report, quarantine)
+    screen.print(f"Lake: {settings.lake}. Next: duecast train")
+
+
+def ingest_system_into(name: str, *, landscape: Path | None, quarantine: Path | None, lake: str | None) -> None:
+    """Ingest a system of the landscape; show what landed, which bank files did not, where statements are missing."""
+    tell_retries()
+    settings = read_settings(lake=lake, landscape=landscape)
+    screen, systems = console(), load_landscape(settings.landscape)
+    with Store(settings.state_url) as store, Bars(screen) as bars:
+        done = ingest_system(systems, name, Lake(settings.lake), store, clock=lambda: datetime.now(UTC), progress=bars)
+        if quarantine is not None:
+            write_quarantine(store, done.run.run_id, quarantine)
+    _tell(screen, done.run, quarantine)
+    for line in done.complaints:
+        screen.print(f"[yellow]![/yellow] {escape(line)}")
     screen.print(f"Lake: {settings.lake}. Next: duecast train")
 
 

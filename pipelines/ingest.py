@@ -74,15 +74,18 @@ def ingest_source(
     now: datetime,
     progress: Progress | None = None,
     batch_records: int = 20_000,
+    every_minutes: int | None = None,
 ) -> RunReport:
     """Land what the system called `name` serves, each table from where the last run stopped.
 
     A fact is known from its change stamp on, rounded up to the millisecond. `SourceRefused`, `SourceBroken` and
     `SourceError` end the run; what landed before stays, and the next run reads the rest. Pages land together, about
-    `batch_records` at a time, since many small appends make the lake slow.
+    `batch_records` at a time, since many small appends make the lake slow. `every_minutes`: how often news are expected
+    of the system.
     """
-    now = _to_the_millisecond(now)
-    with _few_collections(), running(name, lake, store, now=now, progress=progress or Quiet()) as run:
+    now, shown = _to_the_millisecond(now), progress or Quiet()
+    run_of = running(name, lake, store, now=now, progress=shown, every_minutes=every_minutes)
+    with _few_collections(), run_of as run:
         for table in served.tables():
             land_table(served, table, run, batch_records)
         return run.report()

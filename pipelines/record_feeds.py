@@ -51,7 +51,7 @@ def _read(source: Source, table: Table, run: Run, batch_records: int, cursor: st
     """Read and land from `cursor`; how many records were set aside."""
     name, reached, apart = source.feed(table), None, 0
     for batch in _gathered(source.read(table, cursor, run.now), batch_records):
-        apart += run.land(_feed(name, source.section(table), table, batch, run), Dating.BY_SOURCE).quarantined
+        apart += run.land(record_feed(name, source.section(table), table, batch, run), Dating.BY_SOURCE).quarantined
         reached = batch.cursor
     if reached is not None:
         run.advance(name, reached)
@@ -89,7 +89,8 @@ def _gathered(batches: Iterator[Batch], least: int) -> Iterator[Batch]:
     yield held
 
 
-def _feed(name: str, section: Section, table: Table, batch: Batch, run: Run) -> Feed:
+def record_feed(name: str, section: Section, table: Table, batch: Batch, run: Run) -> Feed:
+    """What the records say about the table, parted into rows that may land and rows set aside."""
     told = records_frame(name, batch.records)
     silent = columns_used(section, _WHOSE) - set(told.columns)
     told = told.with_columns(pl.lit(None, pl.String).alias(column) for column in sorted(silent))

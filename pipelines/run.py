@@ -11,6 +11,7 @@ from pipelines.dating import Dating, dated
 from pipelines.feeds import Feed
 from pipelines.run_report import SHOWN, FeedReport, Progress, RunReport, Unmatched
 from pipelines.unmatched import unmatched
+from services.heartbeats import Heartbeats
 from services.runs import Counts
 from services.store import Store
 
@@ -19,8 +20,17 @@ class Run:
     """Lands feeds and accounts for them, in this order, so that a kill in between loses nothing."""
 
     def __init__(
-        self, run_id: str, source: str, lake: Lake, store: Store, *, now: datetime, progress: Progress
+        self,
+        run_id: str,
+        source: str,
+        lake: Lake,
+        store: Store,
+        *,
+        now: datetime,
+        progress: Progress,
+        every_minutes: int | None = None,
     ) -> None:
+        self.every_minutes = every_minutes
         self.run_id = run_id
         self.source = source
         self.lake = lake
@@ -46,7 +56,7 @@ class Run:
 
     @contextmanager
     def feed(self, name: str, table: str, total: int | None) -> Iterator[None]:
-        """While the feed is read and landed; an error ends it as failed."""
+        """While the feed is read and landed; an error ends it as failed, its end without one is a sign of life."""
         self._reports.setdefault(name, FeedReport(name, table, Counts()))
         self.progress.begin(name, total)
         try:
@@ -57,6 +67,9 @@ class Run:
         finally:
             self.progress.end(name)
         self.store.finish_feed(self.run_id, name, now=self.now)
+        news = self._reports[name].counts.landed > 0
+        beats = Heartbeats(self.store.database)
+        beats.beat(self.source, name, table, now=self.now, news=news, every_minutes=self.every_minutes)
 
     def report(
         self, *, unused: tuple[tuple[str, tuple[str, ...]], ...] = (), absent: tuple[str, ...] = ()
@@ -74,11 +87,13 @@ class Run:
 
 
 @contextmanager
-def running(source: str, lake: Lake, store: Store, *, now: datetime, progress: Progress) -> Iterator[Run]:
+def running(
+    source: str, lake: Lake, store: Store, *, now: datetime, progress: Progress, every_minutes: int | None = None
+) -> Iterator[Run]:
     """A run of `source` in the store, done at the end of the block, failed by an error of ours in it."""
     run_id = store.start_run(source, now=now)
     try:
-        yield Run(run_id, source, lake, store, now=now, progress=progress)
+        yield Run(run_id, source, lake, store, now=now, progress=progress, every_minutes=every_minutes)
     except DuecastError as error:
         store.finish_run(run_id, now=now, error=str(error))
         raise

@@ -57,6 +57,7 @@ class Settings:
     lake: str
     mlruns: Path
     state_url: str
+    landscape: Path
     host: str
     port: int
     api_keys: Mapping[str, str]  # SHA-256 of the key, as hex -> name of its holder
@@ -155,6 +156,13 @@ SETTINGS = (
         "an SQLAlchemy URL such as sqlite:///state.db or postgresql://host/name",
         "sqlite:///.duecast/state.db",
         _url,
+    ),
+    Setting(
+        "landscape",
+        "where the systems to talk to are declared",
+        "a YAML file",
+        ".duecast/landscape.yaml",
+        lambda text: Path(_place(text)),
     ),
     Setting("host", "address the service listens on", "an IP address", "127.0.0.1", _address),
     Setting("port", "port the service listens on", "a whole number from 1 to 65535", "3000", _whole(1, 65535)),

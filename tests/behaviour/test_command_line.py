@@ -186,7 +186,7 @@ def test_every_row_that_was_set_aside_can_be_kept_with_its_place_and_reason(
 MISTAKES = {
     "no such command": (["forecast"], "No such command 'forecast'"),
     "not a date": (["score", "--as-of", "soon"], "'soon' does not match the formats '%Y-%m-%d'"),
-    "no source": (["ingest", "--mapping", "ibm-ar"], "either --data FOLDER or --url URL"),
+    "no source": (["ingest", "--mapping", "ibm-ar"], "one of --data FOLDER, --url URL, --system NAME"),
     "no mapping": (["ingest", "--data", "."], "--mapping is missing"),
     "unknown mapping": (["ingest", "--data", ".", "--mapping", "ibm"], "ibm"),
     "no folder": (["ingest", "--data", "nowhere", "--mapping", "ibm-ar"], "nowhere"),

@@ -7,7 +7,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("features", "models", "nlp", "services", "services.sandbox", "pipelines", "pipelines.connectors")
+PACKAGES = (
+    "features",
+    "models",
+    "nlp",
+    "services",
+    "services.sandbox",
+    "pipelines",
+    "pipelines.bank",
+    "pipelines.connectors",
+    "pipelines.parties",
+    "pipelines.systems",
+)
 
 
 @pytest.mark.parametrize("name", PACKAGES)

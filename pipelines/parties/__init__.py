@@ -1,0 +1,1 @@
+"""Which records of CRM, ERP and bank are one customer or vendor."""

@@ -1,0 +1,47 @@
+"""Ingest a system of the landscape, whatever it is, with its calls and signs of life on record."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from features.lake import Lake
+from pipelines.bank_feeds import ingest_bank
+from pipelines.connections import arrivals_of, source_of
+from pipelines.ingest import ingest_source
+from pipelines.landscape import Landscape
+from pipelines.run_report import Progress, RunReport
+from services.calls import CallLog
+from services.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class SystemReport:
+    """`complaints`: bank files that could not be read, statements that do not join, in words."""
+
+    run: RunReport
+    complaints: tuple[str, ...] = ()
+
+
+def ingest_system(
+    landscape: Landscape,
+    name: str,
+    lake: Lake,
+    store: Store,
+    *,
+    clock: Callable[[], datetime],
+    progress: Progress | None = None,
+) -> SystemReport:
+    """Land what the system called `name` has that is new. Errors as of `ingest_source` and `ingest_bank`."""
+    system = landscape.system(name)
+    every = system.every_minutes
+    with CallLog(store.database, name, clock) as calls:
+        if system.bank is None:
+            with source_of(landscape, name, calls) as source:
+                run = ingest_source(source, name, lake, store, now=clock(), progress=progress, every_minutes=every)
+            return SystemReport(run)
+        with arrivals_of(landscape, name, calls) as arrivals:
+            done = ingest_bank(
+                arrivals, system.bank, name, lake, store, now=clock(), progress=progress, every_minutes=every
+            )
+    broken = [f"{file}: {reason}" for file, reason in done.taken.broken]
+    return SystemReport(done.run, (*broken, *(f"account {account}: {b.message}" for account, b in done.breaks)))
