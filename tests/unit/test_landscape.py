@@ -109,13 +109,13 @@ def test_systems_open_as_what_they_are(tmp_path: Path) -> None:
 def test_a_system_is_not_opened_as_what_it_is_not(tmp_path: Path) -> None:
     (tmp_path / "s").write_text("hush")
     with (
-        pytest.raises(BadSetting, match="systems.it is a bank; allowed: rest, tryton or odata"),
+        pytest.raises(BadSetting, match=r"systems\.it is a bank; allowed: rest, tryton or odata"),
         source_of(landscape(tmp_path, BANK), "it"),
     ):
         pass
     rest = landscape(tmp_path, "rest: {url: 'http://127.0.0.1:9', token_file: s, mapping: ibm-ar}")
     with (
-        pytest.raises(BadSetting, match="systems.it is no bank; allowed: a system with `bank`"),
+        pytest.raises(BadSetting, match=r"systems\.it is no bank; allowed: a system with `bank`"),
         arrivals_of(rest, "it"),
     ):
         pass
