@@ -1,6 +1,7 @@
 """Tryton's customers, orders and disputes as records of the canonical tables."""
 
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
 
 from features.money import exponent
 from pipelines.connectors.tryton_changes import Window, as_text, changed, stamp_of
@@ -54,10 +55,14 @@ def _customer(company: Company, row: Json) -> Json:
     }
 
 
+def order_documents(company: Company) -> list[Any]:
+    """The domain of the company's sales from the quotation on."""
+    dated = [["number", "!=", None], ["sale_date", "!=", None]]
+    return [["company", "=", company.id], ["state", "in", list(_ORDER_STATES)], *dated]
+
+
 def orders(company: Company, window: Window) -> Records:
     """Sales from the quotation on."""
-    domain = [["company", "=", company.id], ["number", "!=", None], ["state", "in", list(_ORDER_STATES)]]
-    domain.append(["sale_date", "!=", None])
     fields = (
         "number",
         "state",
@@ -68,7 +73,7 @@ def orders(company: Company, window: Window) -> Records:
         "reference",
         "invoice_state",
     )
-    for rows in changed(company.erp, "sale.sale", domain, fields, window):
+    for rows in changed(company.erp, "sale.sale", order_documents(company), fields, window):
         yield [_order(company, row) for row in rows]
 
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from features.errors import StateError
 from features.tables import TABLES, Table
+from features.totals import Totals
 from pipelines.connectors.source import Batch, section_of
 from pipelines.connectors.tryton import Tryton
 from pipelines.connectors.tryton_allocations import allocations
@@ -18,6 +19,7 @@ from pipelines.connectors.tryton_commerce import customers, disputes, orders
 from pipelines.connectors.tryton_companies import Company, companies
 from pipelines.connectors.tryton_documents import Records, credit_notes, invoices
 from pipelines.connectors.tryton_payments import payments, rates
+from pipelines.connectors.tryton_totals import COUNTED, totals
 from pipelines.mapping_keys import From, Section
 
 Reader = Callable[[Company, Window], Records]
@@ -87,6 +89,10 @@ class TrytonSource:
                 # from a stamp of the future on, nothing would be asked for until then
                 reached[company.entity] = min(max(met), now)
             yield Batch([], _cursor(reached))
+
+    def totals(self, table: Table) -> Totals | None:
+        """Of customers, orders, invoices and credit notes."""
+        return totals(table, companies(self._erp)) if table.name in COUNTED else None
 
 
 def _cursor(reached: dict[str, datetime]) -> str | None:
