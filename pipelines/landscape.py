@@ -34,6 +34,8 @@ class TrytonSystem(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     database: str
     key_file: str
     overlap_minutes: Annotated[int, Meta(ge=0)] = 60
+    payment_term: str | None = None  # of customers that have none of their own, where orders are booked
+    dispute_type: str | None = None  # the ERP's type of complaint that a dispute is, where disputes are opened
 
 
 class OAuth(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -97,6 +99,7 @@ class System(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     bank: BankSystem | None = None
     every_minutes: Annotated[int, Meta(ge=1)] | None = None  # silence for longer is an alarm
     test_entity: str | None = None  # a company whose books may be written to by tests
+    currencies: tuple[str, ...] = ()  # of its records, besides those of the books and those with rates to them
 
 
 class _Landscape(Struct, frozen=True, forbid_unknown_fields=True):
@@ -115,6 +118,10 @@ class Landscape:
     def names(self) -> tuple[str, ...]:
         """All of them, in the file's order."""
         return tuple(self._systems)
+
+    def with_system(self, name: str, system: System) -> "Landscape":
+        """The same landscape, where the system called `name` is `system`."""
+        return Landscape(self._systems | {name: system}, self._folder, self.file)
 
     def system(self, name: str) -> System:
         """The system called `name`; `NotFound` lists the ones there are."""
@@ -171,6 +178,9 @@ def _require_sound(system: System, place: str) -> None:
     given = [kind for kind in _KINDS if getattr(system, kind) is not None]
     if len(given) != 1:
         raise BadSetting(f"{place} has {' and '.join(given) or 'no connection'}; allowed: one of {', '.join(_KINDS)}")
+    for currency in system.currencies:
+        if currency not in exponents():
+            raise BadSetting(f"{place}.currencies has {currency!r}; allowed: ISO 4217 codes such as EUR")
     if system.odata is not None:
         _require_credentials(system.odata, f"{place}.odata")
     if system.bank is not None:

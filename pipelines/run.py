@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
+import polars as pl
+
 from features.errors import DuecastError, Violation
 from features.lake import Lake
 from features.tables import TABLES
@@ -49,6 +51,13 @@ class Run:
         self._add(feed, counts)
         self.progress.advance(feed.name, counts.read)
         return counts
+
+    def set_aside(self, feed: str, table: str, bad: pl.DataFrame, counts: Counts) -> None:
+        """Quarantine what could not even become rows (`QUARANTINE_SCHEMA`), with its counts."""
+        self.store.commit_page(self.run_id, feed, counts, now=self.now, bad={table: bad})
+        shown = tuple(Violation(*row[:4]) for row in bad.head(SHOWN).iter_rows())
+        before = self._reports.get(feed, FeedReport(feed, table, Counts()))
+        self._reports[feed] = FeedReport(feed, table, before.counts + counts, (before.first + shown)[:SHOWN])
 
     def advance(self, feed: str, cursor: str) -> None:
         """Remember where the next read of the feed starts."""

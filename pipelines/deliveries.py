@@ -1,0 +1,60 @@
+"""Deliver what the outbox holds to the systems of the landscape that take writes."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from random import Random
+
+from features.errors import BadSetting, SourceError
+from pipelines.connectors.tryton import Tryton
+from pipelines.connectors.tryton_clerk import Clerk
+from pipelines.connectors.tryton_target import TrytonTarget
+from pipelines.dispatch import Dispatcher, Target
+from pipelines.landscape import Landscape, kind_of
+from services.calls import CallLog
+from services.circuits import Circuits
+from services.outbox import Fate, Outbox
+from services.store import Store
+
+Clock = Callable[[], datetime]
+
+
+def deliver(
+    landscape: Landscape, store: Store, *, clock: Clock, rng: Random, systems: tuple[str, ...] = ()
+) -> Counter[Fate]:
+    """Deliver what is due to `systems`, or to all that messages wait for; what became of it.
+
+    A system that cannot be reached at all counts as one failure of its breaker; its messages wait.
+    """
+    outbox, circuits = Outbox(store.database), Circuits(store.database)
+    wanted = systems or tuple(sorted({system for system, fate in outbox.counts() if fate in _OPEN}))
+    with ExitStack() as stack:
+        targets: dict[str, Target] = {}
+        for name in wanted:
+            if name in circuits.open(now=clock()):
+                continue
+            try:
+                targets[name] = stack.enter_context(target_of(landscape, name, store, clock))
+            except SourceError as error:
+                circuits.failed(name, str(error), now=clock())
+        return Dispatcher(outbox, circuits, targets, clock=clock, rng=rng).run()
+
+
+@contextmanager
+def target_of(landscape: Landscape, name: str, store: Store, clock: Clock) -> Iterator[Target]:
+    """The system as a target; `BadSetting` where it takes no writes."""
+    told = landscape.system(name).tryton
+    if told is None:
+        kind = kind_of(landscape.system(name))
+        raise BadSetting(
+            f"{landscape.file}: systems.{name} is of the kind {kind}, which takes no writes; allowed: tryton"
+        )
+    with (
+        CallLog(store.database, name, clock) as calls,
+        Tryton.connect(told.url, told.database, landscape.secret(told.key_file), on_call=calls) as erp,
+    ):
+        yield TrytonTarget(erp, Clerk(clock, terms=told.payment_term, dispute=told.dispute_type))
+
+
+_OPEN = (Fate.WAITING, Fate.SENDING)
