@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from features.errors import BadSetting, NotFound
 from features.money import exponents
 from pipelines.bank.layout import Layout
+from pipelines.connectors.hubspot_settings import WonDeals
 from pipelines.mapping_keys import Books
 from pipelines.strict_yaml import decode, nearest
 
@@ -60,6 +61,15 @@ class ODataSystem(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     overlap_minutes: Annotated[int, Meta(ge=0)] = 60
 
 
+class HubSpotSystem(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A HubSpot portal: its won deals become sales and invoices in `erp`, another system of the landscape."""
+
+    token_file: str
+    erp: str
+    deals: WonDeals
+    url: str = "https://api.hubapi.com"
+
+
 class Account(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """An account of ours: its number at the bank, whose books it is in, its currency."""
 
@@ -91,12 +101,13 @@ class BankSystem(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class System(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One system: exactly one of the first four, and how often news are expected of it."""
+    """One system: exactly one of the first five, and how often news are expected of it."""
 
     rest: RestSystem | None = None
     tryton: TrytonSystem | None = None
     odata: ODataSystem | None = None
     bank: BankSystem | None = None
+    hubspot: HubSpotSystem | None = None
     every_minutes: Annotated[int, Meta(ge=1)] | None = None  # silence for longer is an alarm
     test_entity: str | None = None  # a company whose books may be written to by tests
     currencies: tuple[str, ...] = ()  # of its records, besides those of the books and those with rates to them
@@ -163,15 +174,16 @@ def parse_landscape(text: str, file: str, folder: Path) -> Landscape:
     found = decode(text, _Landscape, file)
     for name, system in found.systems.items():
         _require_sound(system, f"{file}: systems.{name}")
+        _require_erp(system, found.systems, f"{file}: systems.{name}")
     return Landscape(found.systems, folder, file)
 
 
 def kind_of(system: System) -> str:
-    """The kind of connection: rest, tryton, odata or bank."""
+    """The kind of connection: rest, tryton, odata, bank or hubspot."""
     return next(kind for kind in _KINDS if getattr(system, kind) is not None)
 
 
-_KINDS = ("rest", "tryton", "odata", "bank")
+_KINDS = ("rest", "tryton", "odata", "bank", "hubspot")
 
 
 def _require_sound(system: System, place: str) -> None:
@@ -185,6 +197,15 @@ def _require_sound(system: System, place: str) -> None:
         _require_credentials(system.odata, f"{place}.odata")
     if system.bank is not None:
         _require_one_place(system.bank, f"{place}.bank")
+
+
+def _require_erp(system: System, systems: dict[str, System], place: str) -> None:
+    if system.hubspot is None:
+        return
+    there = [name for name, other in systems.items() if other.tryton is not None]
+    if system.hubspot.erp not in there:
+        allowed = ", ".join(there) or "none is declared"
+        raise BadSetting(f"{place}.hubspot.erp is {system.hubspot.erp!r}; allowed: an ERP that takes orders: {allowed}")
 
 
 def _require_credentials(odata: ODataSystem, place: str) -> None:

@@ -6,9 +6,10 @@ from datetime import datetime
 
 from features.lake import Lake
 from pipelines.bank_feeds import ingest_bank
-from pipelines.connections import arrivals_of, source_of
+from pipelines.connections import arrivals_of, orders_of, source_of
 from pipelines.ingest import ingest_source
 from pipelines.landscape import Landscape
+from pipelines.order_sync import sync_orders
 from pipelines.run_report import Progress, RunReport
 from services.calls import CallLog
 from services.store import Store
@@ -35,6 +36,11 @@ def ingest_system(
     system = landscape.system(name)
     every = system.every_minutes
     with CallLog(store.database, name, clock) as calls:
+        if system.hubspot is not None:
+            with orders_of(landscape, name, calls) as crm:
+                erp, shown = system.hubspot.erp, progress
+                sold = sync_orders(crm, name, erp, lake, store, now=clock(), progress=shown, every_minutes=every)
+            return SystemReport(sold.run)
         if system.bank is None:
             with source_of(landscape, name, calls) as source:
                 run = ingest_source(source, name, lake, store, now=clock(), progress=progress, every_minutes=every)

@@ -8,7 +8,8 @@ from features.errors import BadSetting, NotFound
 from pipelines.bank.arrivals import Folder
 from pipelines.bank.mailbox import BankMailbox
 from pipelines.bank.sftp import SftpFolder
-from pipelines.connections import arrivals_of, source_of
+from pipelines.connections import arrivals_of, orders_of, source_of
+from pipelines.connectors.hubspot_orders import HubSpotOrders
 from pipelines.connectors.rest import RestSource
 from pipelines.connectors.sap import SapSource
 from pipelines.landscape import EXAMPLE, Landscape, kind_of, load_landscape, parse_landscape
@@ -24,6 +25,7 @@ def test_the_example_is_a_landscape() -> None:
     found = load_landscape(EXAMPLE)
     assert [(name, kind_of(found.system(name))) for name in found.names] == [
         ("erp", "tryton"),
+        ("crm", "hubspot"),
         ("sap", "odata"),
         ("house-bank", "bank"),
     ]
@@ -33,7 +35,7 @@ def test_the_example_is_a_landscape() -> None:
 @pytest.mark.parametrize(
     ("system", "said"),
     [
-        ("{}", "systems.it has no connection; allowed: one of rest, tryton, odata, bank"),
+        ("{}", "systems.it has no connection; allowed: one of rest, tryton, odata, bank, hubspot"),
         (f"{{rest: {{url: u, token_file: t}}, {BANK}}}", "systems.it has rest and bank; allowed: one of"),
         ("odata: {url: u, companies: {}}", "systems.it.odata: allowed: user and password_file, or oauth"),
         ("odata: {url: u, companies: {}, user: x}", "allowed: user and password_file, or oauth"),
@@ -42,6 +44,10 @@ def test_the_example_is_a_landscape() -> None:
         ("bank: {folder: in, accounts: {}}", "systems.it.bank.accounts is empty; allowed: at least one account"),
         (BANK.replace("EUR", "EURO"), "accounts.main.currency is 'EURO'; allowed: an ISO 4217 code"),
         ("rest: {url: u}", "token_file"),
+        (
+            "hubspot: {token_file: t, erp: books, deals: {entities: {default: DE01}, currency: EUR}}",
+            "systems.it.hubspot.erp is 'books'; allowed: an ERP that takes orders: none is declared",
+        ),
         ("rest: {url: u, token_file: t, token: secret}", "token"),
         ("tryton: {url: u, database: d, key_file: k, overlap_minutes: -1}", "overlap_minutes"),
     ],
@@ -104,6 +110,19 @@ def test_systems_open_as_what_they_are(tmp_path: Path) -> None:
         landscape(tmp_path, BANK.replace("folder: in", "mailbox: 'http://127.0.0.1:9'")), "it"
     ) as arrivals:
         assert isinstance(arrivals, BankMailbox)
+
+
+def test_a_crm_opens_as_won_orders(tmp_path: Path) -> None:
+    (tmp_path / "s").write_text("hush")
+    found = load_landscape(EXAMPLE)
+    text = EXAMPLE.read_text().replace("secrets/crm.token", "s")
+    with orders_of(parse_landscape(text, "l.yaml", tmp_path), "crm") as crm:
+        assert isinstance(crm, HubSpotOrders)
+    with (
+        pytest.raises(BadSetting, match=r"systems\.erp is no CRM; allowed: a system with `hubspot`"),
+        orders_of(found, "erp"),
+    ):
+        pass
 
 
 def test_a_system_is_not_opened_as_what_it_is_not(tmp_path: Path) -> None:
