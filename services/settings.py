@@ -7,7 +7,7 @@ the list. A `DUECAST_` variable that is not in it is refused, since a misspelt o
 import ipaddress
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ QUIET = {
 }
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+_SECRET_FILE = re.compile(r"([a-z0-9][a-z0-9._-]{0,39})=(\S.*)")
 _KEY = re.compile(r"([a-z0-9][a-z0-9._-]{0,39})=([0-9a-f]{64})")
 
 
@@ -61,11 +62,15 @@ class Settings:
     host: str
     port: int
     api_keys: Mapping[str, str]  # SHA-256 of the key, as hex -> name of its holder
+    webhook_secrets: Mapping[str, Sequence[Path]]
+    webhook_seconds: int
     body_limit: int
     bulk_limit: int
     queue_limit: int
     start_seconds: int
     log_level: str
+    user: str
+    approval_fields: str  # "amounts", "none", or names separated by commas
 
     def __post_init__(self) -> None:
         """`BadSetting` for an open door: a host that others can reach, and no key."""
@@ -134,6 +139,14 @@ def _level(text: str) -> str:
     return text.upper()
 
 
+def _names(text: str) -> str:
+    """Names separated by commas, each once."""
+    found = [part.strip() for part in text.split(",")]
+    if not all(found) or (len(found) > 1 and {"amounts", "none"} & set(found)):
+        raise ValueError(text)
+    return ",".join(dict.fromkeys(found))
+
+
 def _keys(text: str) -> dict[str, str]:
     """`name=digest` pairs; the names are for logs and must differ, and so must the digests."""
     pairs = [_KEY.fullmatch(part.strip()) for part in text.split(",") if part.strip()]
@@ -145,6 +158,24 @@ def _keys(text: str) -> dict[str, str]:
 
 def _write_keys(keys: Mapping[str, str]) -> str:
     return ",".join(f"{name}={digest}" for digest, name in keys.items())
+
+
+def _secret_files(text: str) -> dict[str, tuple[Path, ...]]:
+    """`name=file` pairs; a name may have two files that differ."""
+    found: dict[str, tuple[Path, ...]] = {}
+    for part in (part.strip() for part in text.split(",") if part.strip()):
+        match = _SECRET_FILE.fullmatch(part)
+        if match is None:
+            raise ValueError(text)
+        files = (*found.get(match[1], ()), Path(_place(match[2])))
+        if len(files) > 2 or len(set(files)) != len(files):
+            raise ValueError(text)
+        found[match[1]] = files
+    return found
+
+
+def _write_secret_files(files: Mapping[str, Sequence[Path]]) -> str:
+    return ",".join(f"{name}={path}" for name, paths in files.items() for path in paths)
 
 
 SETTINGS = (
@@ -175,6 +206,21 @@ SETTINGS = (
         _write_keys,
     ),
     Setting(
+        "webhook_secrets",
+        "which systems may send webhooks, and the file with the secret that each signs with; two while it changes",
+        "name=file, several separated by commas, a name twice at most",
+        "",
+        _secret_files,
+        _write_secret_files,
+    ),
+    Setting(
+        "webhook_seconds",
+        "how old a webhook may be",
+        "a whole number from 1 to 86400",
+        "300",
+        _whole(1, 86_400),
+    ),
+    Setting(
         "body_limit",
         "largest request body, in bytes",
         "a whole number from 1000 to 100000000",
@@ -197,6 +243,14 @@ SETTINGS = (
         _whole(1, 3600),
     ),
     Setting("log_level", "how much is logged", f"one of {', '.join(LOG_LEVELS)}", "INFO", _level),
+    Setting("user", "who corrects errors, where --who does not say it", "a person's name", "", str.strip),
+    Setting(
+        "approval_fields",
+        "fields whose correction a second person has to approve",
+        "amounts (whatever holds money), none, or names separated by commas",
+        "amounts",
+        _names,
+    ),
 )
 
 assert [s.field for s in SETTINGS] == [f.name for f in fields(Settings)], "every field is a setting, in this order"
@@ -226,6 +280,11 @@ def catalogue() -> str:
     return "\n".join([*head, *rows]) + "\n"
 
 
+def inherited(**more: str) -> dict[str, str]:
+    """This process's environment, with `more`, for programs that are not ours."""
+    return {**os.environ, **more}
+
+
 def quieten() -> None:
     """Turns the libraries' telemetry off in this process; call it before importing any of them."""
     os.environ.update(QUIET)
@@ -241,7 +300,9 @@ def _value(setting: Setting, environment: Mapping[str, str], given: object) -> A
 
 
 def _may_be_secret(setting: Setting, text: str) -> bool:
-    """Keys are; so is a database URL that could hold a password: where in a broken one it stands, nobody can say."""
-    return setting.field == "api_keys" or (
+    """Keys are, and so is what may be a secret in the place of its file, and a database URL that could hold a password:
+    where in a broken one it stands, nobody can say.
+    """
+    return setting.field in ("api_keys", "webhook_secrets") or (
         setting.field == "state_url" and not set("@?:").isdisjoint(text.rstrip(":/"))
     )

@@ -1,7 +1,6 @@
 """Environments of their own for programs that are not ours: made once in a cache folder, of pinned packages."""
 
 import hashlib
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from pipelines.systems.processes import run
+from services.settings import inherited
 
 _INSTALL_SECONDS = 300
 
@@ -33,8 +33,8 @@ def environment(cache: Path, name: str, *requirements: Path) -> Path:
 def _install(name: str, folder: Path, requirements: tuple[Path, ...], log: Path) -> None:
     log.unlink(missing_ok=True)
     venv = [sys.executable, "-m", "venv", str(folder)]
-    run("python -m venv", venv, log, seconds=120, environment=os.environ)
+    run("python -m venv", venv, log, seconds=120, environment=inherited())
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     for file in requirements:
         command = [*pip, "--require-hashes", "--no-build-isolation", "--no-deps", "-r", str(file)]
-        run(f"the installation of {name}", command, log, seconds=_INSTALL_SECONDS, environment=os.environ)
+        run(f"the installation of {name}", command, log, seconds=_INSTALL_SECONDS, environment=inherited())

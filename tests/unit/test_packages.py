@@ -17,6 +17,7 @@ PACKAGES = (
     "pipelines.bank",
     "pipelines.connectors",
     "pipelines.parties",
+    "pipelines.sit",
     "pipelines.systems",
 )
 
