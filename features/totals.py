@@ -48,10 +48,13 @@ def digest_of(ids: pl.Series) -> str:
     return hashlib.sha256("\n".join(ids.cast(pl.String).sort()).encode()).hexdigest()
 
 
-def differences(theirs: Totals, ours: Totals, *, apart: int = 0) -> list[str]:
-    """Where the totals do not tie, in words; `apart` records of theirs are set aside, whatever they sum to."""
+def differences(theirs: Totals, ours: Totals, *, apart: int = 0, mended: int = 0) -> list[str]:
+    """Where the totals do not tie, in words; `apart` records of theirs are set aside, whatever they sum to.
+
+    Up to `mended` of these are in the lake all the same, as a person corrected them.
+    """
     found = []
-    if theirs.count != ours.count + apart:
+    if not ours.count + max(apart - mended, 0) <= theirs.count <= ours.count + apart:
         kept = f" and {apart} set aside" if apart else ""
         found.append(f"the source has {theirs.count:,} records, the lake {ours.count:,}{kept}")
     if not apart and theirs.sums is not None and ours.sums is not None:

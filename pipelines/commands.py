@@ -26,6 +26,7 @@ from pipelines.score import write as write_predictions
 from pipelines.screen import Bars, console, prediction_table
 from pipelines.system_ingest import ingest_system
 from pipelines.train import train
+from services.freshness import stale
 from services.settings import quieten, read_settings
 from services.store import Store
 
@@ -126,7 +127,7 @@ def score_lake(
     lake: str | None,
     mlruns: Path | None,
 ) -> None:
-    """Score what is open, write all of it where asked, and show the first rows."""
+    """Score what is open, write all of it where asked, show the first rows, and say which feeds are silent."""
     settings = read_settings(lake=lake, mlruns=mlruns)
     screen = console()
     told = score(Lake(settings.lake), settings.mlruns, as_of=as_of, entity=entity, invoices=invoices)
@@ -134,6 +135,8 @@ def score_lake(
         write_predictions(told, out)
     shown = told if invoices else sorted(told, key=lambda p: -(p.p_late or 0.0))[:SHOWN]
     screen.print(prediction_table(shown, f"{len(shown)} of {len(told)} open receivables, the likeliest late first"))
+    for silence in stale(settings.state_url, now=datetime.now(UTC)):
+        screen.print(f"[yellow]![/yellow] stale: {escape(silence)}")
     screen.print("All of them: duecast score --out predictions.parquet" if out is None else f"Written: {out}")
 
 

@@ -117,6 +117,7 @@ class Rest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     fields: dict[str, dict[str, str | From]] = {}  # table -> field -> where it differs from the table's own names
     page_size: Annotated[int, Meta(ge=1, le=1000)] = 500
     overlap_minutes: Annotated[int, Meta(ge=0)] = 60  # re-read this much, for commits that came late
+    complete: bool = False  # every record has every column: one that is not there is an error and not empty
 
 
 class Mapping(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -22,6 +22,7 @@ from pipelines.readings import Style, columns_used
 from pipelines.run import Run
 from pipelines.shaping import Setting, shape
 from services.controls import Control, Controls
+from services.corrections import Corrections
 
 LOG = logging.getLogger(__name__)
 
@@ -69,7 +70,8 @@ def _ties(source: Source, table: Table, run: Run, *, apart: int | None = None, l
     name, ours = source.feed(table), lake_totals(run.lake, table, run.source)
     controls = Controls(run.store.database)
     known = controls.apart(run.source, name) if apart is None else apart
-    found = differences(theirs, ours, apart=known)
+    mended = Corrections(run.store.database).mended(run.source, table.name)
+    found = differences(theirs, ours, apart=known, mended=mended)
     if found and not last:
         return False
     controls.keep(run.run_id, name, Control(theirs, ours, known, tuple(found)), now=run.now)

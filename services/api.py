@@ -16,14 +16,15 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from features.errors import CallerError, DuecastError, Violation
-from services import openapi, problems
+from services import exposition, openapi, problems
 from services.decoding import decode
 from services.endpoints import ENDPOINTS
 from services.guard import VERSION_HEADER, place_of
 from services.lane import Lane
 from services.page import front_page
 from services.problems import InvalidQuestion, Refused
-from services.schemas import Answer, ByIdQuestion, Health, InlineQuestion, ModelCard
+from services.schemas import Answer, ByIdQuestion, Health, InlineQuestion, ModelCard, Receipt
+from services.signatures import Seal
 
 NO_VERSION = "none"
 
@@ -60,6 +61,23 @@ class Serving(Protocol):
         """Why there is none."""
         ...
 
+    @property
+    def stale(self) -> Sequence[str]:
+        """Which feeds of the lake have been silent for too long, in words."""
+        ...
+
+
+class Desk(Protocol):
+    """Where the work of the integrations is kept. Both may wait for a database, and refuse where it is out of reach."""
+
+    def receive(self, source: str, seal: Seal, body: bytes) -> Receipt:
+        """Keep a webhook for good; refused unless it is signed."""
+        ...
+
+    def exposition(self) -> str:
+        """The figures for Prometheus."""
+        ...
+
 
 def version_label(serving: Serving) -> str:
     """`payment-date/3`, or `none`."""
@@ -70,9 +88,12 @@ def version_label(serving: Serving) -> str:
 class Api:
     """One method per endpoint, under the endpoint's name."""
 
-    def __init__(self, serving: Serving, lane: Lane, *, bulk_limit: int) -> None:
+    def __init__(self, serving: Serving, lane: Lane, desk: Desk, desk_lane: Lane, *, bulk_limit: int) -> None:
+        """Questions wait in `lane`; what is for the `desk` waits in `desk_lane`, so that neither holds up the other."""
         self._serving = serving
         self._lane = lane
+        self._desk = desk
+        self._desk_lane = desk_lane
         self._bulk_limit = bulk_limit
         self._document = msgspec.json.encode(openapi.document(bulk_limit=bulk_limit))
         self._by_id = msgspec.json.Decoder(ByIdQuestion)
@@ -83,7 +104,8 @@ class Api:
         question = decode(self._by_id, await request.body())
         self._check_bulk("invoice_ids", question.invoice_ids)
         predictor = self._ready()
-        return _json(await self._lane.run(lambda: predictor.by_id(question)), predictor)
+        answer = await self._lane.run(lambda: predictor.by_id(question))
+        return _json(msgspec.structs.replace(answer, stale=list(self._serving.stale)), predictor)
 
     async def inline(self, request: Request) -> Response:
         """Predictions for invoices of a ledger that is sent along."""
@@ -91,6 +113,16 @@ class Api:
         self._check_bulk("predict", question.predict)
         predictor = self._ready()
         return _json(await self._lane.run(lambda: predictor.inline(question)), predictor)
+
+    async def webhook(self, request: Request) -> Response:
+        """A delivery is kept before its sender is told so."""
+        source, seal, body = request.path_params["source"], Seal.of(request.headers), await request.body()
+        receipt = await self._desk_lane.run(lambda: self._desk.receive(source, seal, body))
+        return _json(receipt, status=202)
+
+    async def integration_metrics(self, _: Request) -> Response:
+        """The figures of the integrations."""
+        return Response(await self._desk_lane.run(self._desk.exposition), media_type=exposition.MEDIA_TYPE)
 
     async def model(self, _: Request) -> Response:
         """The card of the model that answers."""
@@ -160,8 +192,8 @@ async def _silent(_: Request, __: Exception) -> Response:
     return problems.response(problems.INTERNAL)
 
 
-def _json(content: Any, predictor: Predictor | None = None) -> Response:
+def _json(content: Any, predictor: Predictor | None = None, *, status: int = 200) -> Response:
     headers = {}
     if predictor is not None:
         headers[VERSION_HEADER] = f"{predictor.card.name}/{predictor.card.version}"
-    return Response(msgspec.json.encode(content), media_type="application/json", headers=headers)
+    return Response(msgspec.json.encode(content), status, headers, "application/json")

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 import numpy as np
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, insert, select
 
 from services.database import Database
 from services.state_tables import call
@@ -94,19 +94,20 @@ class Calls:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def response_times(self, *, since: datetime) -> list[ResponseTimes]:
-        """Of every endpoint called since then, by system and endpoint; whole systems have the endpoint "all"."""
+    def response_times(self, *, since: datetime, until: datetime | None = None) -> list[ResponseTimes]:
+        """Of every endpoint called since then, before `until`; whole systems have the endpoint "all"."""
         columns = (call.c.system, call.c.endpoint, call.c.seconds, call.c.status)
         found: dict[tuple[str, str], list[tuple[float, int]]] = defaultdict(list)
         with self._db.reading() as connection:
-            for system, endpoint, seconds, status in connection.execute(select(*columns).where(call.c.at >= since)):
+            for system, endpoint, seconds, status in connection.execute(select(*columns).where(_within(since, until))):
                 found[system, endpoint].append((seconds, status))
                 found[system, "all"].append((seconds, status))
         return [_times(system, endpoint, told) for (system, endpoint), told in sorted(found.items())]
 
-    def outages(self, *, since: datetime) -> list[Outage]:
-        """Every stretch in which a system did not answer, in the order in which they began."""
-        query = select(call.c.system, call.c.at, call.c.status).where(call.c.at >= since).order_by(call.c.position)
+    def outages(self, *, since: datetime, until: datetime | None = None) -> list[Outage]:
+        """Every stretch in which a system did not answer, as the calls before `until` tell, first begun first."""
+        columns = (call.c.system, call.c.at, call.c.status)
+        query = select(*columns).where(_within(since, until)).order_by(call.c.position)
         down: dict[str, datetime] = {}
         ended: list[Outage] = []
         with self._db.reading() as connection:
@@ -130,6 +131,10 @@ def endpoint_of(told: str) -> str:
     ('GET /rest/model/sale.sale/{id}/quote', 'GET /sap/A_Order{id}/to_Item')
     """
     return _ID.sub("{id}", told)
+
+
+def _within(since: datetime, until: datetime | None) -> ColumnElement[bool]:
+    return call.c.at >= since if until is None else (call.c.at >= since) & (call.c.at < until)
 
 
 def _failed(status: int) -> bool:

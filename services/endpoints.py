@@ -10,15 +10,20 @@ from typing import Any
 
 from services import problems
 from services.problems import Kind
-from services.schemas import Answer, ByIdQuestion, Health, InlineQuestion, ModelCard
+from services.schemas import Answer, ByIdQuestion, Delivery, Health, InlineQuestion, ModelCard, Receipt
+from services.signatures import DELIVERY, SIGNATURE, TIMESTAMP
 
 JSON = "application/json"
 HTML = "text/html"
+TEXT = "text/plain"
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One address: `name` is the method of `services.api.Api` that answers, and the OpenAPI operation id."""
+    """One address: `name` is the method of `services.api.Api` that answers, and the OpenAPI operation id.
+
+    `public` needs no API key; `headers`, which sign what is sent, stand in its place where there are any.
+    """
 
     method: str
     path: str
@@ -30,6 +35,8 @@ class Endpoint:
     problems: tuple[Kind, ...] = ()
     public: bool = False
     media_type: str = JSON
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 ASKING = (
@@ -83,6 +90,19 @@ INLINE_EXAMPLE = {
     "customers": [{"customer_id": "C-17", "country": "FR"}],
 }
 
+DELIVERY_EXAMPLE = {
+    "table": "customer",
+    "records": [
+        {"id": "C-17", "company": "US01", "changed_at": "2024-03-01T09:30:00Z", "deleted": False, "name": "Acorn Inc."}
+    ],
+}
+
+SEAL = {
+    TIMESTAMP: "when it was sent, in seconds since 1970; an old one is refused",
+    DELIVERY: "the delivery's id, 1 to 100 of A-Z a-z 0-9 _ : -; the same when it is sent again",
+    SIGNATURE: 'v1= and the HMAC-SHA256, as hex, over "TIMESTAMP.DELIVERY.BODY" with the secret that both sides hold',
+}
+
 ENDPOINTS = (
     Endpoint("GET", "/", "front", "What this is and where to look, for people", str, public=True, media_type=HTML),
     Endpoint("GET", "/livez", "livez", "The process is alive", Health, public=True),
@@ -124,6 +144,40 @@ ENDPOINTS = (
         INLINE_EXAMPLE,
         ASKING,
     ),
+    Endpoint(
+        "POST",
+        "/v1/webhooks/{source}",
+        "webhook",
+        "Keeps what a system says that has changed; it lands with `duecast hooks`",
+        Receipt,
+        Delivery,
+        DELIVERY_EXAMPLE,
+        (
+            problems.MALFORMED,
+            problems.UNSIGNED,
+            problems.SLOW,
+            problems.CONFLICT,
+            problems.TOO_LARGE,
+            problems.MEDIA,
+            problems.INVALID,
+            problems.INTERNAL,
+            problems.BUSY,
+            problems.UNAVAILABLE,
+            problems.TIMEOUT,
+        ),
+        public=True,
+        status=202,
+        headers=SEAL,
+    ),
+    Endpoint(
+        "GET",
+        "/v1/metrics/integration",
+        "integration_metrics",
+        "How the systems do that we talk to, for Prometheus",
+        str,
+        problems=(problems.UNAUTHENTICATED, problems.BUSY, problems.UNAVAILABLE, problems.TIMEOUT),
+        media_type=TEXT,
+    ),
 )
 
 
@@ -138,7 +192,7 @@ def _row(endpoint: Endpoint) -> str:
     cells = (
         f"`{endpoint.method} {endpoint.path}`",
         endpoint.summary,
-        "no" if endpoint.public else "yes",
+        "signature" if endpoint.headers else "no" if endpoint.public else "yes",
         statuses or "none",
     )
     return f"| {' | '.join(cells)} |"

@@ -7,6 +7,7 @@ import asyncio
 import hmac
 import ipaddress
 import logging
+import re
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from hashlib import sha256
@@ -51,14 +52,16 @@ class Guard:
         observe: Callable[[str, int, float], None],
         body_seconds: float = BODY_SECONDS,
     ) -> None:
-        """`paths`: every path there is -> whether it needs no key. Without any key, only loopback hosts are answered.
+        """`paths`: every path there is, or its template like /v1/{name} -> whether it needs no key.
 
-        `version` names the model that serves; `observe` is told each request's path (or `other`), status and seconds.
+        Without any key, only loopback hosts are answered. `version` names the model that serves; `observe` is told each
+        request's path as it stands in `paths` (or `other`), its status and seconds.
         """
         self.app = app
         self.keys = [bytes.fromhex(digest) for digest in api_keys]
         self.body_limit = body_limit
         self.paths = paths
+        self.templates = [(path, _pattern(path)) for path in paths if "{" in path]
         self.version = version
         self.observe = observe
         self.body_seconds = body_seconds
@@ -71,11 +74,11 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        path = scope["path"] if scope["path"] in self.paths else OTHER
+        path = self._declared(scope["path"])
         began = perf_counter()
         leaving = _Leaving(send, self.version)
         try:
-            await self._pass(scope, receive, leaving)
+            await self._pass(path, scope, receive, leaving)
         except Disconnected:
             return
         except Refused as refused:
@@ -87,9 +90,14 @@ class Guard:
                 await problems.response(problems.INTERNAL)(scope, receive, leaving)
         self.observe(path, leaving.status, perf_counter() - began)
 
-    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _declared(self, path: str) -> str:
+        if path in self.paths:
+            return path
+        return next((declared for declared, pattern in self.templates if pattern.fullmatch(path)), OTHER)
+
+    async def _pass(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        self._check_caller(scope["path"], headers)
+        self._check_caller(path, headers)
         self._check_head(scope["method"], headers)
         body = await self._body(receive)
         await self.app(scope, _replay(body, receive), send)
@@ -174,6 +182,11 @@ def _replay(body: bytes, receive: Receive) -> Callable[[], Awaitable[Message]]:
         return waiting.pop() if waiting else await receive()
 
     return replayed
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    """What fits /v1/{name}: any one step in the place of the name."""
+    return re.compile("[^/]+".join(re.escape(part) for part in re.split(r"\{[^}]*\}", template)))
 
 
 def _check_loopback(host: str) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.database import Database
-from services.state_tables import heartbeat
+from services.state_tables import heartbeat, run
 
 PATIENCE = 2.0
 """A system is silent once it has said nothing for so many times as long as news usually take."""
@@ -51,20 +51,23 @@ class Heartbeats:
 
     def silent(self, *, now: datetime) -> list[Silence]:
         """The systems that should have had news by now, by name."""
+        # what never had news is silent since it was first looked at; the heart keeps its last beat only
+        first = select(run.c.source, func.min(run.c.started_at).label("at")).group_by(run.c.source).subquery()
         columns = (
             heartbeat.c.source,
             func.max(heartbeat.c.news_at),
             func.max(heartbeat.c.read_at),
             func.max(heartbeat.c.every_minutes),
-            func.min(heartbeat.c.read_at),
+            func.coalesce(func.min(first.c.at), func.min(heartbeat.c.read_at)),
         )
-        query = select(*columns).where(heartbeat.c.every_minutes.is_not(None)).group_by(heartbeat.c.source)
+        told = heartbeat.join(first, first.c.source == heartbeat.c.source, isouter=True)
+        query = select(*columns).select_from(told).where(heartbeat.c.every_minutes.is_not(None))
         with self._db.reading() as connection:
-            rows = connection.execute(query.order_by(heartbeat.c.source)).all()
+            rows = connection.execute(query.group_by(heartbeat.c.source).order_by(heartbeat.c.source)).all()
         found = []
-        for source, news_at, read_at, every, first in rows:
+        for source, news_at, read_at, every, watched_since in rows:
             longest = timedelta(minutes=every) * PATIENCE
-            if business_time(news_at or first, now) > longest:
+            if business_time(news_at or watched_since, now) > longest:
                 found.append(Silence(source, news_at, every, reads=business_time(read_at, now) <= longest))
         return found
 

@@ -24,6 +24,7 @@ from typing import IO, Any
 
 from features.errors import BadSetting, StateError
 from services.settings import Settings, quieten, read_settings
+from services.signatures import read_secrets
 
 ROOT = Path(__file__).resolve().parent.parent
 GRACE_SECONDS = 10
@@ -60,9 +61,11 @@ class Running:
 def running(settings: Settings, *, output: IO[bytes] | None = None) -> Iterator[Running]:
     """The service, alive for as long as the block lasts; `output` takes what its processes write.
 
-    `BadSetting` for a port that is taken, `StateError` where it is not alive within `settings.start_seconds`.
+    `BadSetting` for a port that is taken or a webhook's secret that cannot be read, `StateError` where it is not alive
+    within `settings.start_seconds`.
     """
     _check_port(settings)
+    read_secrets(settings.webhook_secrets)
     with tempfile.TemporaryDirectory(prefix="duecast-") as home:
         # BentoML keeps its metrics and stores there, and clears what it finds: two services must not share it
         environment = settings.environment() | FEW_THREADS | {"BENTOML_HOME": home}

@@ -1,5 +1,6 @@
 """The OpenAPI 3.1 document, generated from the endpoints and their types."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,14 +48,26 @@ def _operation(endpoint: Endpoint, schema_of: Mapping[int, Any]) -> dict[str, An
         "operationId": endpoint.name,
         "summary": endpoint.summary,
         "security": [] if endpoint.public else [{KEY: []}],
-        "responses": {"200": _response("OK", endpoint.media_type, schema_of[id(endpoint.answer)])},
+        "responses": {str(endpoint.status): _response("OK", endpoint.media_type, schema_of[id(endpoint.answer)])},
     }
+    if parameters := _parameters(endpoint):
+        operation["parameters"] = parameters
     if endpoint.question:
         content = {"schema": schema_of[id(endpoint.question)], "example": endpoint.example}
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
     for status in sorted({kind.status for kind in endpoint.problems}):
         operation["responses"][str(status)] = _problem(status, endpoint.problems, schema_of[id(Problem)])
     return operation
+
+
+def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
+    """Of the path, by its template, and the headers that must be sent."""
+    steps = [(name, "path", "") for name in re.findall(r"\{(.*?)\}", endpoint.path)]
+    headers = [(name, "header", doc) for name, doc in endpoint.headers.items()]
+    return [
+        {"name": name, "in": place, "required": True, "description": doc, "schema": {"type": "string"}}
+        for name, place, doc in [*steps, *headers]
+    ]
 
 
 def _problem(status: int, kinds: tuple[Kind, ...], schema: Any) -> dict[str, Any]:

@@ -107,11 +107,15 @@ class Outbox:
 
     def revived(self, message_id: str, payload: dict[str, Any], *, now: datetime) -> None:
         """A dead message is due again, with `payload`. `BadInput` where it is not dead."""
-        self._by_hand(message_id, Fate.WAITING, payload=json.dumps(payload), due_at=now, finished_at=None, attempts=0)
+        self.message(message_id)
+        with self._db.writing() as connection:
+            revive(connection, message_id, payload, now=now)
 
     def discarded(self, message_id: str, *, now: datetime) -> None:
         """A dead message will never be delivered. `BadInput` where it is not dead."""
-        self._by_hand(message_id, Fate.DISCARDED, finished_at=now)
+        self.message(message_id)
+        with self._db.writing() as connection:
+            discard(connection, message_id, now=now)
 
     def message(self, message_id: str) -> Message:
         """One message; `NotFound` where there is none of that id."""
@@ -150,14 +154,6 @@ class Outbox:
         if done.rowcount != 1:
             raise StateError(f"message {message.message_id}: its lease ended and another has it; nothing is lost")
 
-    def _by_hand(self, message_id: str, fate: Fate, **changes: Any) -> None:
-        self.message(message_id)
-        change = update(outbox).where(outbox.c.message_id == message_id, outbox.c.status == Fate.DEAD)
-        with self._db.writing() as connection:
-            done = connection.execute(change.values(status=fate, **changes))
-        if done.rowcount != 1:
-            raise BadInput(f"message {message_id} is not dead; allowed: a message that could not be delivered")
-
 
 def put(connection: Connection, new: NewMessage, *, now: datetime) -> str:
     """As `Outbox.put`, within the caller's transaction: a decision and its message are kept together or not at all."""
@@ -172,6 +168,23 @@ def put(connection: Connection, new: NewMessage, *, now: datetime) -> str:
         used = f"key {new.idempotency_key!r} was used for another message ({found.message_id})"
         raise BadInput(f"{new.system}: {used}; allowed: a key of its own for every write")
     return str(found.message_id)
+
+
+def revive(connection: Connection, message_id: str, payload: dict[str, Any], *, now: datetime) -> None:
+    """As `Outbox.revived`, within the caller's transaction."""
+    again = {"payload": json.dumps(payload), "due_at": now, "finished_at": None, "attempts": 0}
+    _by_hand(connection, message_id, Fate.WAITING, **again)
+
+
+def discard(connection: Connection, message_id: str, *, now: datetime) -> None:
+    """As `Outbox.discarded`, within the caller's transaction."""
+    _by_hand(connection, message_id, Fate.DISCARDED, finished_at=now)
+
+
+def _by_hand(connection: Connection, message_id: str, fate: Fate, **changes: Any) -> None:
+    change = update(outbox).where(outbox.c.message_id == message_id, outbox.c.status == Fate.DEAD)
+    if connection.execute(change.values(status=fate, **changes)).rowcount != 1:
+        raise BadInput(f"message {message_id} is not dead; allowed: a message that could not be delivered")
 
 
 def _row(new: NewMessage, content: str, message_id: str, now: datetime) -> dict[str, Any]:

@@ -26,9 +26,11 @@ class Kind:
 
 MALFORMED = Kind("malformed", 400, "The body is not JSON")
 UNAUTHENTICATED = Kind("unauthenticated", 401, "A valid API key is needed")
+UNSIGNED = Kind("unsigned", 401, "A valid signature is needed")
 NOT_FOUND = Kind("not-found", 404, "There is no such thing")
 METHOD = Kind("method-not-allowed", 405, "This address does not answer that method")
 SLOW = Kind("too-slow", 408, "The body did not arrive in time")
+CONFLICT = Kind("conflict", 409, "That id was used for something else")
 TOO_LARGE = Kind("too-large", 413, "The body is too large")
 MEDIA = Kind("unsupported-media-type", 415, "The body must be plain JSON")
 MISDIRECTED = Kind("misdirected", 421, "This service answers to its own address only")
@@ -37,14 +39,17 @@ INTERNAL = Kind("internal", 500, "Our fault; the log has more")
 SOURCE = Kind("source-failed", 502, "A source system failed")
 NOT_READY = Kind("not-ready", 503, "There is no model to answer with")
 BUSY = Kind("busy", 503, "Too many questions are waiting")
+UNAVAILABLE = Kind("unavailable", 503, "The operational store cannot be reached")
 TIMEOUT = Kind("timeout", 504, "The answer took too long")
 
 KINDS = (
     MALFORMED,
     UNAUTHENTICATED,
+    UNSIGNED,
     NOT_FOUND,
     METHOD,
     SLOW,
+    CONFLICT,
     TOO_LARGE,
     MEDIA,
     MISDIRECTED,
@@ -53,6 +58,7 @@ KINDS = (
     SOURCE,
     NOT_READY,
     BUSY,
+    UNAVAILABLE,
     TIMEOUT,
 )
 

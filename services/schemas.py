@@ -4,9 +4,11 @@ Money is a decimal number in text and in major units ("1234.50"), days are ISO d
 """
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
+
+from features.tables import TABLES
 
 AMOUNT_PATTERN = r"^-?[0-9]{1,12}(\.[0-9]{1,9})?$"
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
@@ -143,6 +145,32 @@ class Answer(Struct, frozen=True, kw_only=True):
 
     model: Annotated[str, Meta(description="name and version", examples=["payment-date/3"])]
     predictions: list[Prediction]
+    stale: Annotated[
+        list[str],
+        Meta(
+            description="in words, which systems have been silent for too long: the predictions rest on old data, and"
+            " late payments may be payments that we have not heard of; empty while all feeds are alive"
+        ),
+    ] = []
+
+
+class Delivery(Struct, frozen=True, kw_only=True):
+    """What a system sends when something changed: records of one table, or nothing but the notice that it is so."""
+
+    table: Annotated[str | None, Meta(extra_json_schema={"enum": [*(t.name for t in TABLES), None]})] = None
+    records: Annotated[
+        list[dict[str, Any]],
+        Meta(
+            description="each with id, company, changed_at (ISO 8601 with an offset), deleted, and the table's fields"
+        ),
+    ] = []
+
+
+class Receipt(Struct, frozen=True):
+    """The delivery is kept and will not get lost; it may be sent again, which adds nothing."""
+
+    delivery_id: str
+    status: Annotated[Literal["new", "known"], Meta(description="known: it was here already")]
 
 
 class ModelCard(Struct, frozen=True, kw_only=True):

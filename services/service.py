@@ -10,6 +10,7 @@ but the metrics: their errors are arrays or plain text, and the index page loads
 import asyncio
 import gc
 import logging
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,17 +21,22 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.api import Api, Predictor, build_app, version_label
 from services.endpoints import ENDPOINTS
+from services.freshness import stale
 from services.guard import Guard, place_of
 from services.lane import Lane
 from services.launcher import end_with_parent
+from services.operations import Operations
 from services.settings import Settings, read_settings
+from services.signatures import Gate, read_secrets
 
 if TYPE_CHECKING:
     from services.serving import Champion
 
 METRICS = "/metrics"
 POLL_SECONDS = 1.0
+WATCH_SECONDS = 30.0
 SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0)
+NOT_LOOKED = "nobody knows yet whether the feeds are alive: the service has just started"
 ROOMS = ("features", "models", "services")
 
 logger = logging.getLogger(__name__)
@@ -42,7 +48,11 @@ class House:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.lane = Lane(limit=settings.queue_limit)
+        self.desk_lane = Lane(limit=settings.queue_limit)
+        gate = Gate(read_secrets(settings.webhook_secrets), window=timedelta(seconds=settings.webhook_seconds))
+        self.desk = Operations(settings.state_url, gate, clock=_now)
         self.champion: Champion | None = None
+        self.stale: tuple[str, ...] = (NOT_LOOKED,)
 
     @property
     def predictor(self) -> Predictor | None:
@@ -63,7 +73,8 @@ def house() -> House:
 
 def front_door(bento: ASGIApp) -> Guard:
     """The guard and our app in front of BentoML's, which is left to answer for the metrics."""
-    ours = build_app(Api(house(), house().lane, bulk_limit=house().settings.bulk_limit))
+    api = Api(house(), house().lane, house().desk, house().desk_lane, bulk_limit=house().settings.bulk_limit)
+    ours = build_app(api)
 
     async def switch(scope: Scope, receive: Receive, send: Send) -> None:
         is_metrics = scope["type"] == "http" and scope["path"] == METRICS and scope["method"] in ("GET", "HEAD")
@@ -110,21 +121,22 @@ class Duecast:
         from services.serving import Champion
 
         house().champion = Champion(settings.mlruns, Lake(settings.lake))
-        self._keeper: asyncio.Task[None] | None = None
+        self._keepers: list[asyncio.Task[None]] = []
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]  # BentoML ships no types for it
     async def begin(self) -> None:
         """Alive at once, ready when the model is loaded."""
         champion = house().champion
         assert champion is not None, "set by __init__"
-        self._keeper = asyncio.create_task(_keep_fresh(champion))
+        self._keepers = [asyncio.create_task(_keep_fresh(champion)), asyncio.create_task(_keep_watch(house()))]
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]  # BentoML ships no types for it
     async def finish(self) -> None:
         """Nothing new is begun; what runs may end."""
-        if self._keeper is not None:
-            self._keeper.cancel()
+        for keeper in self._keepers:
+            keeper.cancel()
         house().lane.close()
+        house().desk_lane.close()
 
 
 async def _keep_fresh(champion: "Champion") -> None:
@@ -135,6 +147,20 @@ async def _keep_fresh(champion: "Champion") -> None:
         except Exception as error:  # the keeper must outlive whatever one look runs into; the old model still serves
             logger.error("look for a new model failed error=%s at=%s", type(error).__name__, place_of(error))
         await asyncio.sleep(POLL_SECONDS)
+
+
+async def _keep_watch(house: House) -> None:
+    """Look whether the feeds are alive."""
+    while True:
+        try:
+            house.stale = await asyncio.to_thread(lambda: stale(house.settings.state_url, now=_now()))
+        except Exception as error:  # as above
+            logger.error("look for signs of life failed error=%s at=%s", type(error).__name__, place_of(error))
+        await asyncio.sleep(WATCH_SECONDS)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _settle_garbage() -> None:

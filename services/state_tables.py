@@ -204,6 +204,17 @@ webhook = Table(
     Index("webhook_waiting", "source", "landed_at", "position"),
 )
 
+webhook_record = Table(  # the versions that landed from deliveries, for those that arrive late
+    "webhook_record",
+    METADATA,
+    Column("source", String, primary_key=True),
+    Column("record_id", String, primary_key=True),
+    Column("table", String, primary_key=True),
+    Column("company", String, primary_key=True),
+    Column("changed_at", Instant, primary_key=True),
+    Column("payload", Text, nullable=False),
+)
+
 party_decision = Table(
     "party_decision",
     METADATA,

@@ -89,10 +89,10 @@ class ODataService:
         entity = self.model.entity(entity_set)
         options = query.options(entity, self.model.version) | self._counted
         if self._page_size is None:
-            yield from self._whole(self._linked(entity_set, options), entity_set)
+            yield from self._whole(self._linked(entity_set, options), entity_set, query.select)
             return
         options |= {"$orderby": ",".join(entity.keys)}
-        yield from self._whole(self._windows(entity_set, options, self._page_size), entity_set)
+        yield from self._whole(self._windows(entity_set, options, self._page_size), entity_set, query.select)
 
     def rows(self, entity_set: str, query: Query = Query()) -> Iterator[Row]:  # noqa: B008  it is frozen
         """The rows of all pages."""
@@ -147,14 +147,27 @@ class ODataService:
     def _counted(self) -> dict[str, str]:
         return {"$inlinecount": "allpages"} if self.model.version < 4 else {"$count": "true"}
 
-    def _whole(self, pages: Iterator[Page], entity_set: str) -> Iterator[Page]:
-        read, told = 0, 0
+    def _whole(self, pages: Iterator[Page], entity_set: str, select: Collection[str]) -> Iterator[Page]:
+        """The pages, whose rows have what was selected; in the end there are as many different ones as were counted."""
+        keys = self.model.entity(entity_set).keys
+        read: set[tuple[Any, ...]] = set()
+        rows, told = 0, 0
         for page in pages:
+            self._require_selected(page, entity_set, select)
             yield page
-            read += len(page.rows)
+            rows += len(page.rows)
+            read.update(tuple(row.get(key) for key in keys) for row in page.rows)
             told = page.count if page.count is not None else told
-        if read < told:
-            raise SourceError(f"GET {self.path}{entity_set}: {read} of {told} rows came; read again")
+        came = len(read) if not select or set(keys) <= set(select) else rows
+        if came < told:
+            raise SourceError(f"GET {self.path}{entity_set}: {came} of {told} rows came; read again")
+
+    def _require_selected(self, page: Page, entity_set: str, select: Collection[str]) -> None:
+        for row in page.rows:
+            if missing := [name for name in select if name not in row]:
+                raise SourceBroken(
+                    f"GET {self.path}{entity_set}: a row without {', '.join(missing)}, which was asked for"
+                )
 
     def _windows(self, entity_set: str, options: dict[str, str], size: int) -> Iterator[Page]:
         """Window after window; each may itself come in linked pages."""

@@ -23,7 +23,8 @@ from features.totals import Totals
 from pipelines.connectors.cursors import ChangeCursor
 from pipelines.connectors.source import Batch, section_of
 from pipelines.connectors.web import Call, Limits, Retries, Web
-from pipelines.mapping_keys import Rest, Section
+from pipelines.mapping_keys import From, Rest, Section
+from pipelines.readings import columns_used
 
 
 class _Page(msgspec.Struct, frozen=True):
@@ -139,13 +140,25 @@ class RestSource:
         return section_of(table, self._rest.fields.get(table.name))
 
     def read(self, table: Table, cursor: str | None, now: datetime) -> Iterator[Batch]:
-        """Pages; the cursor is the latest change stamp that has come."""
+        """Pages; the cursor is the latest change stamp that has come.
+
+        `SourceBroken` where the mapping says that records are complete and one is not.
+        """
+        wanted = columns_used(self.section(table), From(column="company")) if self._rest.complete else set()
         at = ChangeCursor(cursor, now, timedelta(minutes=self._rest.overlap_minutes))
         pages = self._client.pages(
             self._path(table), page_size=self._rest.page_size, changed_since=at.since, history=cursor is None
         )
         for records in pages:
+            self._require_complete(table, records, wanted)
             yield Batch(records, at.after(records))
+
+    def _require_complete(self, table: Table, records: list[dict[str, Any]], wanted: set[str]) -> None:
+        for record in records:
+            if not wanted <= record.keys():
+                missing, there = sorted(wanted - record.keys()), sorted(record.keys() - wanted)
+                told = f"{self.feed(table)}: record {record.get('id')!r} lacks {', '.join(missing)}"
+                raise SourceBroken(f"{told}; beside what is read it has {', '.join(there) or 'nothing'}")
 
     def totals(self, table: Table) -> Totals | None:
         """As the source tells them."""

@@ -1,12 +1,13 @@
 """Reads lines of customer accounts from a service: all of them, or those that changed with all that belongs to them."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 from typing import Any, TypeVar
 
-from features.errors import SourceBroken
+from features.errors import SourceBroken, SourceError
 from pipelines.connectors.odata import ODataService
 from pipelines.connectors.odata_answers import Row
 from pipelines.connectors.odata_query import Condition, Query
@@ -82,7 +83,27 @@ class SapLedger:
             Condition(ledger.company, "eq", self._companies),
             *conditions,
         )
-        return list(self._service(ledger.service).rows(entity_set, Query(where=where, select=named)))
+        rows = list(self._service(ledger.service).rows(entity_set, Query(where=where, select=named)))
+        self._require_currencies(rows, where)
+        return rows
+
+    def _require_currencies(self, rows: list[Row], where: tuple[Condition, ...]) -> None:
+        """The service itself counts as many lines in each currency as came: amounts without sums cannot be held
+        against anything else.
+        """
+        ledger, entity_set = self._shape.ledger, self._shape.ledger.entity_set
+        lines = {
+            (row.get(ledger.document), row.get(ledger.item), row.get(ledger.year), row.get(ledger.company)): row.get(
+                ledger.currency
+            )
+            for row in rows
+        }
+        for currency, came in Counter(lines.values()).items():
+            of_it = Query(where=(*where, Condition(ledger.currency, "eq", (str(currency),))))
+            told = self._service(ledger.service).count(entity_set, of_it)
+            if told < came:  # more may have been posted meanwhile
+                where_it_is = f"{ledger.service}/{entity_set}"
+                raise SourceError(f"{where_it_is}: {came} lines in {currency} came, it counts {told}; read again")
 
     def _lines(self, rows: list[Row]) -> list[Line]:
         ledger, headers = self._shape.ledger, self._shape.headers

@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import partial
 from ipaddress import ip_address
 from time import perf_counter
@@ -21,6 +20,7 @@ import stamina
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from features.errors import BadSetting, SourceBroken, SourceError, SourceRefused
+from pipelines.connectors.clocks import clock_ahead, moment, told_apart
 
 LOG = logging.getLogger(__name__)
 
@@ -105,6 +105,7 @@ class Web:
         retries: Retries | None = None,
         limits: Limits | None = None,
         on_call: Callable[[Call], None] | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         url = source_url(base_url)
         if url.scheme == "http" and not _on_loopback(url.host):
@@ -112,6 +113,7 @@ class Web:
         self._retries = retries or Retries()
         self._limits = limits or Limits()
         self._on_call = on_call or (lambda _: None)
+        self._clock = clock
         self._http = httpx.Client(
             base_url=url,
             headers=dict(headers),
@@ -146,8 +148,8 @@ class Web:
 
         `again` says whether the request may be repeated when its fate is unknown; reads may, unless told otherwise.
         What was certainly not done (429, no connection) is repeated in any case.
-        `SourceRefused` for 401 and 403 (unless `allowed`), `SourceBroken` for other statuses and answers that are too
-        large, `SourceError` when the source stays out of reach.
+        `SourceRefused` for 401 and 403 (unless `allowed`), `SourceBroken` for other statuses, answers that are too
+        large and a source whose clock is not ours, `SourceError` when the source stays out of reach.
         """
         request = _Request(method, path, params, body, headers, allowed)
         wait = self._retries
@@ -178,6 +180,7 @@ class Web:
             status = answer.status_code
             told.append(status)
             if status in request.allowed:
+                self._require_our_time(request, answer.headers)
                 return Answer(status, answer.headers, self._bounded(answer, request))
             if status in REFUSED:
                 raise SourceRefused(f"{request}: the source refused the token ({status}); check it and its rights")
@@ -185,6 +188,12 @@ class Web:
                 raise _AgainError(status, _asked_pause(answer))
             expected = " or ".join(map(str, sorted(request.allowed)))
             raise SourceBroken(f"{request}: status {status}; allowed: {expected} (is the address that of the API?)")
+
+    def _require_our_time(self, request: "_Request", headers: httpx.Headers) -> None:
+        ahead = clock_ahead(headers, self._clock()) if request.method in READS else None
+        wrong = None if ahead is None else told_apart(ahead)
+        if wrong is not None:  # what a write did is done, whatever the time is
+            raise SourceBroken(f"{request}: {wrong}")
 
     @contextmanager
     def _timed(self, request: "_Request") -> Iterator[list[int]]:
@@ -262,17 +271,8 @@ def _asked_pause(answer: httpx.Response) -> float | None:
     text = answer.headers.get("Retry-After", "").strip()
     if text.isdigit():
         return min(float(text), _LONGEST_PAUSE_SECONDS)
-    until = _moment(text)
+    until = moment(text)
     if until is None:
         return None
-    sent = _moment(answer.headers.get("Date", "")) or until
+    sent = moment(answer.headers.get("Date", "")) or until
     return min(max((until - sent).total_seconds(), 0.0), _LONGEST_PAUSE_SECONDS)
-
-
-def _moment(text: str) -> datetime | None:
-    """The instant that an HTTP date tells, one without a zone in UTC; none where it is unreadable."""
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

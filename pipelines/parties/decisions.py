@@ -1,6 +1,6 @@
 """What people and the machine decided about parties: an append-only log, in which even undoing is an entry."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Literal, Protocol
@@ -46,6 +46,10 @@ class DecisionLog(Protocol):
         """Keep it for good."""
         ...
 
+    def extend(self, decisions: Sequence[Decision]) -> None:
+        """Keep them for good, all of them or none."""
+        ...
+
     def all(self) -> Sequence[Decision]:
         """Every decision, oldest first."""
         ...
@@ -56,20 +60,31 @@ class DecisionsInMemory:
 
     def __init__(self, decisions: Sequence[Decision] = ()) -> None:
         self._decisions: dict[str, Decision] = {}
-        for decision in decisions:
-            self.append(decision)
+        self.extend(decisions)
 
     def append(self, decision: Decision) -> None:
         """Keep it; `BadInput` where it is there already, `NotFound` where it undoes what is not."""
-        if decision.id in self._decisions:
-            raise BadInput(f"decision {decision.id} is in the log already; an entry is written once")
-        if decision.kind == "undo" and decision.a not in self._decisions:
-            raise NotFound(f"no decision {decision.a} to undo; undo one that is in the log")
-        self._decisions[decision.id] = decision
+        self.extend([decision])
+
+    def extend(self, decisions: Sequence[Decision]) -> None:
+        """As `append`, all of them or none."""
+        self._decisions = appended(self._decisions, decisions)
 
     def all(self) -> Sequence[Decision]:
         """Every decision, oldest first."""
         return tuple(self._decisions.values())
+
+
+def appended(known: Mapping[str, Decision], new: Iterable[Decision]) -> dict[str, Decision]:
+    """The log by id with `new` at its end; `BadInput` for one that is there, `NotFound` for an undo of none."""
+    log = dict(known)
+    for decision in new:
+        if decision.id in log:
+            raise BadInput(f"decision {decision.id} is in the log already; an entry is written once")
+        if decision.kind == "undo" and decision.a not in log:
+            raise NotFound(f"no decision {decision.a} to undo; undo one that is in the log")
+        log[decision.id] = decision
+    return log
 
 
 def merge(

@@ -1,7 +1,11 @@
-"""Who owns whom: parents, children, the ultimate parent; never in a circle."""
+"""Who owns whom: parents, children, the ultimate parent; never in a circle.
+
+Sources do name parents in a circle, and a merge can close one. Nobody can tell which of its links is the wrong one: the
+machine's are all set aside, or, where people alone made the circle, theirs; the rest stands.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from features.errors import BadInput
@@ -11,9 +15,13 @@ from pipelines.parties.golden import Golden
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """Parent by child, both by party id; a party that is not in `parents` stands at the top."""
+    """Parent by child, both by party id; a party that is not in `parents` stands at the top.
+
+    set_aside  parents that do not count, since they close a circle; a person should look
+    """
 
     parents: Mapping[str, str]
+    set_aside: tuple[Decision, ...] = field(default=())
 
     def __post_init__(self) -> None:
         cycle = _cycle(self.parents)
@@ -60,13 +68,18 @@ def hierarchy(state: Golden) -> Hierarchy:
     """The parties' hierarchy as decided; a record that owns another one of its own party is no news.
 
     Where the records of one party have several parents a person's word counts before a machine's, then the latest.
-    `BadInput` naming the circle.
     """
     told: dict[str, Decision] = {}
     for decision in sorted(state.parents.values(), key=lambda d: (d.human, d.at, d.a)):
         told[state.party(decision.a).id] = decision
-    owners = {child: state.party(d.b).id for child, d in told.items() if d.b is not None}
-    return Hierarchy({child: owner for child, owner in sorted(owners.items()) if child != owner})
+    owners = {child: state.party(d.b).id for child, d in sorted(told.items()) if d.b is not None}
+    parents = {child: owner for child, owner in owners.items() if child != owner}
+    apart: list[Decision] = []
+    while circle := _cycle(parents):
+        wrong = [child for child in circle if not told[child].human] or list(circle)
+        apart += [told[child] for child in wrong]
+        parents = {child: owner for child, owner in parents.items() if child not in wrong}
+    return Hierarchy(parents, tuple(apart))
 
 
 def _cycle(parents: Mapping[str, str]) -> tuple[str, ...]:

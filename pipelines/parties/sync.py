@@ -1,7 +1,7 @@
 """One run over the master data: the machine's decisions, the golden parties and what is left to people."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pipelines.parties.clusters import Pair, Proposal, proposal
@@ -15,7 +15,10 @@ from pipelines.parties.review import ReviewQueue, review_queue
 
 @dataclass(frozen=True)
 class Synced:
-    """`appended`: what the machine added to the log in this run; none where nothing changed."""
+    """`appended`: what the machine added to the log in this run; none where nothing changed.
+
+    `hierarchy.set_aside` names the parents that the sources give in a circle.
+    """
 
     golden: Golden
     hierarchy: Hierarchy
@@ -29,17 +32,29 @@ def synced(records: Sequence[PartyRecord], log: DecisionLog, matcher: Matcher, *
     A machine merge that the records no longer support is undone; what people decided is never touched. A merge that a
     person's word forbids is not even tried. Running it again changes nothing.
     """
-    proposed = proposal(records, matcher)
-    appended = _withdrawn(records, proposed, log.all(), now)
-    appended += [
-        *_new_merges(proposed, [*log.all(), *appended], now),
-        *_new_parents(records, [*log.all(), *appended], now),
-    ]
-    state = golden([r.ref for r in records], [*log.all(), *appended])
-    owners = hierarchy(state)  # before anything is written: a circle in a source's parents must not enter the log
-    for decision in appended:
-        log.append(decision)
-    return Synced(state, owners, _questions(state, proposed, log.all()), tuple(appended))
+    found = planned(records, log.all(), matcher, now=now)
+    log.extend(found.appended)
+    return found
+
+
+def planned(records: Sequence[PartyRecord], log: Sequence[Decision], matcher: Matcher, *, now: datetime) -> Synced:
+    """As `synced`, with nothing written: `appended` is what would be."""
+    shared = shared_names(records, log, matcher)
+    proposed = proposal(records, replace(matcher, shared_names=matcher.shared_names | shared))
+    withdrawn = _withdrawn(records, proposed, log, now)
+    known = [*log, *withdrawn]
+    appended = [*withdrawn, *_new_merges(proposed, known, now), *_new_parents(records, known, now)]
+    decided = [*log, *appended]
+    state = golden([r.ref for r in records], decided)
+    return Synced(state, hierarchy(state), _questions(state, proposed, decided), tuple(appended))
+
+
+def shared_names(records: Sequence[PartyRecord], log: Sequence[Decision], matcher: Matcher) -> frozenset[str]:
+    """Keys of names that several parties bear: people said so of two records of one name, legal form and all."""
+    of = {record.ref: record for record in records}
+    vetoes = [d for d in standing(log) if d.kind == "not_same" and d.human and d.a in of and d.b in of]
+    names = [(matcher.read(of[d.a]).name, matcher.read(of[d.b or ""]).name) for d in vetoes]
+    return frozenset(ours.key for ours, theirs in names if (ours.key, ours.forms) == (theirs.key, theirs.forms))
 
 
 def _questions(state: Golden, proposed: Proposal, log: Sequence[Decision]) -> ReviewQueue:

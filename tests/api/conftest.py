@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -16,9 +16,13 @@ from services.api import Api, build_app, version_label
 from services.endpoints import ENDPOINTS
 from services.guard import Guard
 from services.lane import Lane
+from services.operations import Operations
 from services.problems import InvalidQuestion, UnknownSubject
 from services.schemas import Answer, ByIdQuestion, InlineQuestion, ModelCard, Prediction, Reason
+from services.signatures import Gate, sealed
 
+SECRET = b"a secret of more than 16 bytes"
+NOW = datetime(2024, 3, 1, 10, tzinfo=UTC)
 KEY = "open sesame"
 
 
@@ -85,12 +89,23 @@ def prediction(invoice_id: str, day: date) -> Prediction:
     )
 
 
+class StandingClock:
+    """Says what time it is when told to."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
 @dataclass
 class FakeServing:
     """What serves, set by the test."""
 
     predictor: Any
     reason: str = "no model has been promoted yet"
+    stale: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,6 +115,7 @@ class Client:
     app: Any
     serving: FakeServing
     lane: Lane
+    clock: Any = None
     base_url: str = "http://127.0.0.1"
     headers: dict[str, str] = field(default_factory=dict)
     seen: list[tuple[str, int]] = field(default_factory=list)
@@ -133,8 +149,9 @@ class Client:
 
 
 @pytest.fixture
-def make_client():
-    """`make_client(api_keys=..., body_limit=..., body_seconds=..., bulk_limit=..., lane=..., predictor=...)`."""
+def make_client(tmp_path):
+    """`make_client(api_keys=..., body_limit=..., body_seconds=..., bulk_limit=..., lane=..., predictor=...,
+    secrets=..., state_url=...)`; the desk is the real one, on a store of the test's own, and its clock stands."""
     lanes: list[Lane] = []
 
     def make(
@@ -145,13 +162,19 @@ def make_client():
         bulk_limit: int = 100,
         lane: Lane | None = None,
         predictor: Any = None,
+        secrets: dict[str, tuple[bytes, ...]] | None = None,
+        state_url: str | None = None,
     ) -> Client:
         serving = FakeServing(predictor or FakePredictor())
         lane = lane or Lane(limit=8)
-        lanes.append(lane)
+        desk_lane = Lane(limit=8)
+        lanes.extend((lane, desk_lane))
+        gate = Gate({"erp": (SECRET,)} if secrets is None else secrets, window=timedelta(minutes=5))
+        clock = StandingClock()
+        desk = Operations(state_url or f"sqlite:///{tmp_path}/state.db", gate, clock=clock)
         seen: list[tuple[str, int]] = []
         guard = Guard(
-            build_app(Api(serving, lane, bulk_limit=bulk_limit)),
+            build_app(Api(serving, lane, desk, desk_lane, bulk_limit=bulk_limit)),
             api_keys=api_keys or {},
             body_limit=body_limit,
             body_seconds=body_seconds,
@@ -159,7 +182,7 @@ def make_client():
             version=lambda: version_label(serving),
             observe=lambda path, status, _: seen.append((path, status)),
         )
-        return Client(guard, serving, lane, seen=seen)
+        return Client(guard, serving, lane, clock, seen=seen)
 
     yield make
     for lane in lanes:
@@ -182,6 +205,16 @@ def keyed(make_client) -> Client:
 def key() -> str:
     """The key that `keyed` knows."""
     return KEY
+
+
+@pytest.fixture
+def seal():
+    """`seal(body, delivery_id, secret=..., at=...)`: the headers of a delivery, signed as `client` wants it."""
+
+    def made(body: bytes, delivery_id: str = "d1", secret: bytes = SECRET, at: datetime = NOW) -> dict[str, str]:
+        return sealed(secret, delivery_id, body, at=at)
+
+    return made
 
 
 @pytest.fixture

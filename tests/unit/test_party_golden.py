@@ -156,8 +156,17 @@ def test_a_circle_is_named() -> None:
 def test_parents_follow_the_merges_of_their_records() -> None:
     owned = [parent(C, B, **told(1)), merge(A, B, **told(2)), parent(B, A, **told(3))]
     assert hierarchy(state(*owned)).parents == {party_id(C): party_id(A)}
-    with pytest.raises(BadInput, match="in a circle"):
-        hierarchy(state(parent(C, B, **told(1)), parent(A, C, **told(2)), merge(A, B, **told(3))))
+
+
+def test_parents_in_a_circle_are_set_aside_the_machines_first_and_the_rest_stands() -> None:
+    child_of_b, a_of_c = parent(C, B, **told(1)), parent(A, C, **told(2))
+    alone = hierarchy(state(child_of_b, a_of_c, merge(A, B, **told(3)), parent(D, C, **told(4))))
+    assert set(alone.set_aside) == {child_of_b, a_of_c}
+    assert alone.parents == {party_id(D): party_id(C)}
+    machines = parent(A, C, **told(2, by=MACHINE))
+    mixed = hierarchy(state(child_of_b, machines, merge(A, B, **told(3))))
+    assert mixed.set_aside == (machines,)
+    assert mixed.parents == {party_id(C): party_id(A)}
 
 
 def test_a_persons_word_on_a_parent_counts_before_a_machines() -> None:

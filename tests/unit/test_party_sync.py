@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from features.errors import BadInput, NotFound
+from features.errors import NotFound
 from pipelines.parties.decisions import MACHINE, DecisionsInMemory, merge, not_same, undo
 from pipelines.parties.matching import Matcher
 from pipelines.parties.records import PartyRecord
@@ -110,9 +110,36 @@ def test_parents_come_from_the_sources_and_follow_them() -> None:
     assert run([owned[0], record(2, "Globex"), owned[2]], log, 3).hierarchy.parents == {}
 
 
-def test_a_circle_of_parents_leaves_the_log_as_it_was() -> None:
+def test_a_circle_of_parents_is_set_aside_and_stops_nothing() -> None:
     log = DecisionsInMemory()
-    circle = [record(1, "Acme", parent_ref=REF + "2"), record(2, "Globex", parent_ref=REF + "1")]
-    with pytest.raises(BadInput, match="in a circle"):
-        run(circle, log)
-    assert log.all() == ()
+    circle = [
+        record(1, "Acme", parent_ref=REF + "2"),
+        record(2, "Globex", parent_ref=REF + "1"),
+        record(3, "Hooli", parent_ref=REF + "1"),
+        record(4, "Hooli"),
+    ]
+    found = run(circle, log)
+    party = {ref: found.golden.party(REF + ref).id for ref in "1234"}
+    assert found.hierarchy.parents == {party["3"]: party["1"]}
+    assert {(d.a, d.b) for d in found.hierarchy.set_aside} == {(REF + "1", REF + "2"), (REF + "2", REF + "1")}
+    assert party["3"] == party["4"]
+    assert run(circle, log, 2).appended == ()
+    mended = run([record(1, "Acme"), *circle[1:]], log, 3)
+    assert mended.hierarchy.set_aside == ()
+    assert mended.hierarchy.parents == {party["2"]: party["1"], party["3"]: party["1"]}
+
+
+def test_a_name_that_a_person_says_two_parties_bear_merges_nobody_any_more() -> None:
+    log = DecisionsInMemory()
+    namesakes = [record(n, "Acme") for n in (1, 2, 3)]
+    assert parties(run(namesakes, log)) == [["1", "2", "3"]]
+    log.append(not_same(REF + "1", REF + "2", **person(2)))
+    after = run(namesakes, log, 3)
+    assert parties(after) == [["1"], ["2"], ["3"]]
+    assert {frozenset((q.a, q.b)) for q in after.review.questions} == {
+        frozenset((REF + "1", REF + "3")),
+        frozenset((REF + "2", REF + "3")),
+    }
+    other = [record(1, "Acme"), record(2, "Acme Holding Berlin"), record(3, "Acme")]
+    apart = DecisionsInMemory([not_same(REF + "1", REF + "2", **person(0))])
+    assert parties(run(other, apart)) == [["1", "3"], ["2"]]

@@ -64,6 +64,21 @@ def test_keys_that_cannot_be_used_are_refused_and_never_shown(keys):
     assert "secret" not in str(raised.value)
 
 
+def test_a_system_may_have_two_secrets_while_one_takes_the_place_of_the_other():
+    text = "erp=/run/erp.new, erp=/run/erp.old,crm=crm.secret"
+    found = read_settings({"DUECAST_WEBHOOK_SECRETS": text}).webhook_secrets
+    assert found == {"erp": (Path("/run/erp.new"), Path("/run/erp.old")), "crm": (Path.cwd() / "crm.secret",)}
+
+
+@pytest.mark.parametrize(
+    "text", ["hush-hush", "erp=", "=/run/hush", "ERP=/run/hush", "e=/hush,e=/b,e=/c", "e=/hush,e=/hush"]
+)
+def test_files_of_secrets_that_cannot_be_used_are_refused_and_never_shown(text):
+    with pytest.raises(BadSetting, match=r"DUECAST_WEBHOOK_SECRETS is \(not shown\); allowed: name=file") as raised:
+        read_settings({"DUECAST_WEBHOOK_SECRETS": text})
+    assert "hush" not in str(raised.value)
+
+
 @pytest.mark.parametrize("url", ["postgres:user:secret@host/name", "secret@host", "sqlite:secret", "host?key=secret"])
 def test_a_database_url_that_cannot_be_used_is_not_shown(url):
     with pytest.raises(BadSetting, match=r"DUECAST_STATE_URL is \(not shown\); allowed: an SQLAlchemy URL") as raised:
@@ -99,11 +114,14 @@ def test_loopback_needs_none(host):
 
 
 def test_a_child_process_reads_the_same_settings():
-    settings = read_settings({"DUECAST_API_KEYS": f"erp={KEY},crm={'0' * 64}", "DUECAST_LAKE": "s3://bucket/lake"})
+    told = {"DUECAST_API_KEYS": f"erp={KEY},crm={'0' * 64}", "DUECAST_LAKE": "s3://bucket/lake"}
+    settings = read_settings(told | {"DUECAST_WEBHOOK_SECRETS": "erp=a.secret,erp=b.secret,crm=c.secret"})
     environment = settings.environment()
     assert environment.items() >= QUIET.items()
     assert read_settings(environment) == settings
 
 
 def test_every_setting_says_what_it_is_and_its_default_is_allowed():
-    assert all(s.doc and s.allowed and (s.default or s.field == "api_keys") for s in SETTINGS)
+    assert all(
+        s.doc and s.allowed and (s.default or s.field in ("api_keys", "webhook_secrets", "user")) for s in SETTINGS
+    )
