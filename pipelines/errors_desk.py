@@ -131,7 +131,7 @@ class Desk:
 
     def _require_approved(self, case: Case, guarded: Iterable[str]) -> None:
         """Whatever the history says: the payload that goes out is compared with the one that came."""
-        if case.standing.payload is None or any(e.action is Action.APPROVE for e in case.history):
+        if case.standing.payload is None or case.standing.state is State.APPROVED:
             return
         amounts = changed_amounts(case.given or {}, case.standing.payload, frozenset(guarded))
         if amounts:

@@ -116,7 +116,7 @@ class SapLedger:
             kind = kind_of(self._shape, told("document_type"), told.signed)
             if kind is not None:
                 lines.append(told.line(kind))
-        return lines
+        return unique(lines)  # a page that comes twice would double what is owed
 
     def _check(self, row: Row) -> None:
         """`SourceBroken` for a line that cannot be told apart from others, or that nobody asked for."""

@@ -22,7 +22,7 @@ RECORD_CHECKS: tuple[Check[Subject], ...] = (
     Check("control-totals", "what landed is what it says that it has", land_checks.totals_tie),
     Check("lands-once", "landing the same twice adds nothing", land_checks.lands_once, ("dry-run",)),
     Check("incremental", "a read from the middle brings all later changes", read_checks.changes_exact, ("full-read",)),
-    Check("back-off", "a 429 is waited out as asked", land_checks.backs_off, ("full-read",)),
+    Check("back-off", "a 429 is waited out as asked", land_checks.backs_off, ("full-read", "steady")),
     Check("write-read", "what is written is read back", write_checks.written_and_read_back, ("auth",)),
     Check("write-once", "the same key twice makes one record", write_checks.written_once, ("auth",)),
     Check("webhook-replay", "a replayed webhook does no harm", write_checks.replays_harmless, ("dry-run",)),

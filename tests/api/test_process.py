@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +23,24 @@ from features.book import Book
 from features.errors import BadSetting, StateError
 from features.facts import Facts
 from features.lake import Lake
-from features.tables import TABLES
+from features.tables import CUSTOMER, TABLES
 from models.champion import ModelVersion
 from models.payment_date import PaymentDateModel, train
 from models.registry import Lineage, promote, register
+from pipelines.cli import run
 from services.endpoints import INLINE_EXAMPLE
+from services.freshness import NO_STORE
 from services.launcher import Running, free_port, running
 from services.predictor import predictions
 from services.sandbox.options import WorldOptions
 from services.sandbox.world import simulate
 from services.settings import Settings, read_settings
+from services.signatures import sealed
 
 pytestmark = pytest.mark.slow
 
 BY_ID = "/v1/payment-date/by-id"
+SECRET = b"the secret that the ERP shares with us"
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,16 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     model = train(book.labelled(frame, world.now()), book.feature_names, seed=7)
     lineage = Lineage((date(2025, 1, 1), date(2026, 1, 4)), lake.table_versions(), {"seed": 7}, {"days.mae": 1.0})
     version = register(model, frame, lineage, mlruns=folder / "mlruns")
-    settings = read_settings({}, lake=folder / "lake", mlruns=folder / "mlruns", port=free_port(), body_limit=100_000)
+    (folder / "erp.secret").write_bytes(SECRET)
+    settings = read_settings(
+        {},
+        lake=folder / "lake",
+        mlruns=folder / "mlruns",
+        state_url=f"sqlite:///{folder}/state.db",
+        webhook_secrets=f"erp={folder / 'erp.secret'}",
+        port=free_port(),
+        body_limit=100_000,
+    )
     return Place(settings, book, model, version, lineage, frame)
 
 
@@ -166,6 +179,35 @@ def test_metrics_have_bounded_labels(http):
     text = http.get("/metrics").text
     assert 'duecast_request_seconds_count{path="other",status="404"}' in text
     assert "xxxx" not in text
+
+
+def test_a_signed_webhook_is_kept_by_the_service_and_landed_by_the_command(http, place, monkeypatch, capfd):
+    name, value = "Webhook AG", {"id": "HOOK-1", "company": "US01", "changed_at": "2026-01-02T09:00:00Z"}
+    body = json.dumps({"table": "customer", "records": [value | {"name": name}]}).encode()
+    headers = sealed(SECRET, "delivery-1", body, at=datetime.now(UTC)) | {"content-type": "application/json"}
+    answers = [http.post("/v1/webhooks/erp", content=body, headers=headers) for _ in range(2)]
+    assert [(a.status_code, a.json()["status"]) for a in answers] == [(202, "new"), (202, "known")]
+    assert http.post("/v1/webhooks/erp", content=body + b" ", headers=headers).status_code == 401
+    assert 'duecast_integration_webhooks_waiting{source="erp"} 1.0' in http.get("/v1/metrics/integration").text
+
+    monkeypatch.setenv("DUECAST_STATE_URL", place.settings.state_url)
+    assert run(["hooks", "--lake", place.settings.lake]) == 0
+    assert "erp: all deliveries have landed" in capfd.readouterr().out
+    customers = Lake(place.settings.lake).versions(CUSTOMER).collect()
+    assert customers.filter(customer_id="HOOK-1")["name"].to_list() == [name]
+    assert 'duecast_integration_webhooks_waiting{source="erp"} 0.0' in http.get("/v1/metrics/integration").text
+
+
+def test_answers_say_whether_the_feeds_are_alive(http, place):
+    ids = place.open_invoices()[:1]
+    told = http.post(BY_ID, json={"entity_id": "US01", "invoice_ids": ids}).json()["stale"]
+    assert told in ([], [NO_STORE]), "which of the two hangs on when the watch last looked"
+
+
+def test_a_secret_that_cannot_be_read_is_named_before_anything_starts(empty, tmp_path):
+    astray = replace(empty, webhook_secrets={"erp": (tmp_path / "none",)})
+    with pytest.raises(BadSetting, match="DUECAST_WEBHOOK_SECRETS: file 1 of erp cannot be read"), running(astray):
+        raise AssertionError("never entered")
 
 
 def test_an_endless_body_is_cut_off(service):

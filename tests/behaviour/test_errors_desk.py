@@ -520,7 +520,7 @@ def test_no_amount_goes_out_changed_without_a_second_person(
     world.store.close()
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(STEPS, min_size=4, max_size=12))
 def test_no_amount_lands_changed_without_a_second_person(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str]]
