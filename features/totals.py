@@ -28,9 +28,14 @@ class Totals:
 
 def lake_totals(lake: Lake, table: Table, source: str) -> Totals:
     """What the lake holds of `source`, as it stands after everything that is known."""
+    return totals_of(standing_rows(lake, table, source), table)
+
+
+def standing_rows(lake: Lake, table: Table, source: str) -> pl.DataFrame:
+    """The keys of the rows of `source` that stand, with `amount_minor` and `currency` where the table has them."""
     wanted = [*table.key, "source", "deleted", *(c for c in (_AMOUNT, "currency") if c in table.schema)]
     latest = lake.versions(table).select(wanted).unique(table.key, keep="last")
-    return totals_of(latest.filter(~pl.col("deleted"), pl.col("source") == source).collect(), table)
+    return latest.filter(~pl.col("deleted"), pl.col("source") == source).drop("source", "deleted").collect()
 
 
 def totals_of(rows: pl.DataFrame, table: Table) -> Totals:
@@ -48,16 +53,17 @@ def digest_of(ids: pl.Series) -> str:
     return hashlib.sha256("\n".join(ids.cast(pl.String).sort()).encode()).hexdigest()
 
 
-def differences(theirs: Totals, ours: Totals, *, apart: int = 0, mended: int = 0) -> list[str]:
-    """Where the totals do not tie, in words; `apart` records of theirs are set aside, whatever they sum to.
+def differences(theirs: Totals, ours: Totals, *, apart: int = 0, doubtful: int = 0) -> list[str]:
+    """Where the totals do not tie, in words.
 
-    Up to `mended` of these are in the lake all the same, as a person corrected them.
+    apart     records of theirs that are set aside and that the lake does not hold in any version
+    doubtful  records of theirs that are set aside: whatever these sum to, the lake's sums may be others
     """
     found = []
-    if not ours.count + max(apart - mended, 0) <= theirs.count <= ours.count + apart:
+    if theirs.count != ours.count + apart:
         kept = f" and {apart} set aside" if apart else ""
         found.append(f"the source has {theirs.count:,} records, the lake {ours.count:,}{kept}")
-    if not apart and theirs.sums is not None and ours.sums is not None:
+    if not doubtful and theirs.sums is not None and ours.sums is not None:
         found += _different_sums(theirs.sums, ours.sums)
     if not apart and not found and None not in (theirs.digest, ours.digest) and theirs.digest != ours.digest:
         found.append(f"the source has {theirs.count:,} records as the lake, but not the same ones")

@@ -11,7 +11,7 @@ import polars as pl
 from features.errors import SourceBroken
 from features.lake import Lake
 from features.tables import ALLOCATION, ENTITY, INSTANT, Table
-from features.totals import differences, lake_totals
+from features.totals import differences, standing_rows, totals_of
 from pipelines.complaints import PLACE
 from pipelines.connectors.records import as_json, records_frame
 from pipelines.connectors.source import Batch, Source
@@ -22,7 +22,6 @@ from pipelines.readings import Style, columns_used
 from pipelines.run import Run
 from pipelines.shaping import Setting, shape
 from services.controls import Control, Controls
-from services.corrections import Corrections
 
 LOG = logging.getLogger(__name__)
 
@@ -44,37 +43,47 @@ def land_table(source: Source, table: Table, run: Run, batch_records: int) -> No
             _read(source, table, run, batch_records, run.store.cursor(run.source, name))
             if not _ties(source, table, run):
                 LOG.warning("%s: the control totals do not tie; all of it is read again", name)
-                apart = _read(source, table, run, batch_records, None)
-                _ties(source, table, run, apart=apart, last=True)
+                aside = _read(source, table, run, batch_records, None)
+                _ties(source, table, run, aside=aside)
 
 
-def _read(source: Source, table: Table, run: Run, batch_records: int, cursor: str | None) -> int:
-    """Read and land from `cursor`; how many records were set aside."""
-    name, reached, apart = source.feed(table), None, 0
+def _read(source: Source, table: Table, run: Run, batch_records: int, cursor: str | None) -> pl.DataFrame:
+    """Read and land from `cursor`; the keys of the records that were set aside."""
+    name, reached, aside = source.feed(table), None, [pl.DataFrame(schema=dict.fromkeys(table.key, pl.String))]
     for batch in _gathered(source.read(table, cursor, run.now), batch_records):
-        apart += run.land(record_feed(name, source.section(table), table, batch, run), Dating.BY_SOURCE).quarantined
+        feed = record_feed(name, source.section(table), table, batch, run)
+        run.land(feed, Dating.BY_SOURCE)
+        wrong = [batch.records[row] for row in feed.bad["_row"].unique()]
+        keys = [(str(r.get("company")), str(r["id"]))[-len(table.key) :] for r in wrong]
+        aside.append(pl.DataFrame(keys, schema=aside[0].schema, orient="row"))
         reached = batch.cursor
     if reached is not None:
         run.advance(name, reached)
-    return apart
+    return pl.concat(aside).unique()
 
 
-def _ties(source: Source, table: Table, run: Run, *, apart: int | None = None, last: bool = False) -> bool:
-    """Whether the totals tie, which is kept; where they must (`last`), `SourceBroken` if they do not.
+def _ties(source: Source, table: Table, run: Run, *, aside: pl.DataFrame | None = None) -> bool:
+    """Whether the totals tie, which is kept. `aside`: what a reading of everything set aside; then they must.
 
-    Records that were set aside in an earlier run are still missing in this one: as many as then may be.
+    Without it, as many records may be missing as were when everything was read last. `SourceBroken` where the totals
+    must tie and do not.
     """
     theirs = source.totals(table)
     if theirs is None:
         return True
-    name, ours = source.feed(table), lake_totals(run.lake, table, run.source)
-    controls = Controls(run.store.database)
-    known = controls.apart(run.source, name) if apart is None else apart
-    mended = Corrections(run.store.database).mended(run.source, table.name)
-    found = differences(theirs, ours, apart=known, mended=mended)
-    if found and not last:
+    name, controls = source.feed(table), Controls(run.store.database)
+    rows = standing_rows(run.lake, table, run.source)
+    ours, found = totals_of(rows, table), list[str]()
+    apart = doubtful = 0
+    if differences(theirs, ours):
+        last = controls.last(run.source, name) or Control(theirs, ours)
+        apart, doubtful = last.apart, last.doubtful
+        if aside is not None:
+            apart, doubtful = aside.join(rows, on=list(table.key), how="anti").height, aside.height
+        found = differences(theirs, ours, apart=apart, doubtful=doubtful)
+    if found and aside is None:
         return False
-    controls.keep(run.run_id, name, Control(theirs, ours, known, tuple(found)), now=run.now)
+    controls.keep(run.run_id, name, Control(theirs, ours, apart, doubtful, tuple(found)), now=run.now)
     if found:
         raise SourceBroken(f"{name}: the control totals do not tie: {'; '.join(found)}; nothing was taken back")
     return True

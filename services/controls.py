@@ -16,19 +16,27 @@ from services.state_tables import control_total, run
 class Control:
     """The totals of both sides.
 
-    apart        records of theirs that are set aside
+    apart        records of theirs that are set aside and not held in any version
+    doubtful     records of theirs that are set aside
     differences  in words; none where everything is explained
     """
 
     theirs: Totals
     ours: Totals
     apart: int = 0
+    doubtful: int = 0
     differences: tuple[str, ...] = ()
 
     @property
     def ties(self) -> bool:
         """Whether nothing is unexplained."""
         return not self.differences
+
+
+class _Detail(msgspec.Struct):
+    apart: int
+    doubtful: int
+    differences: tuple[str, ...]
 
 
 class Controls:
@@ -44,17 +52,14 @@ class Controls:
             "verdict": "ties" if control.ties else "differs",
             "theirs": msgspec.json.encode(control.theirs).decode(),
             "ours": msgspec.json.encode(control.ours).decode(),
-            "detail": msgspec.json.encode({"apart": control.apart, "differences": control.differences}).decode(),
+            "detail": msgspec.json.encode(
+                {"apart": control.apart, "doubtful": control.doubtful, "differences": control.differences}
+            ).decode(),
         }
         with self._db.writing() as connection:
             dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
             insert = dialect.insert(control_total).values(run_id=run_id, feed=feed, **found)
             connection.execute(insert.on_conflict_do_update(index_elements=["run_id", "feed"], set_=found))
-
-    def apart(self, source: str, feed: str) -> int:
-        """How many records of the feed were set aside when it was last controlled."""
-        last = self.last(source, feed)
-        return 0 if last is None else last.apart
 
     def last(self, source: str, feed: str) -> Control | None:
         """What was found the last time; None where the feed was never controlled."""
@@ -64,10 +69,6 @@ class Controls:
             row = connection.execute(query.order_by(control_total.c.at.desc()).limit(1)).one_or_none()
         if row is None:
             return None
-        detail = msgspec.json.decode(row.detail)
-        return Control(
-            msgspec.json.decode(row.theirs, type=Totals),
-            msgspec.json.decode(row.ours, type=Totals),
-            detail["apart"],
-            tuple(detail["differences"]),
-        )
+        theirs, ours = (msgspec.json.decode(text, type=Totals) for text in (row.theirs, row.ours))
+        detail = msgspec.json.decode(row.detail, type=_Detail)
+        return Control(theirs, ours, detail.apart, detail.doubtful, detail.differences)

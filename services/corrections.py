@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, select, text
 
 from features.errors import BadInput
 from services.database import Database
-from services.state_tables import correction, quarantine
+from services.state_tables import correction
 
 Json = dict[str, Any]
 
@@ -137,16 +137,6 @@ class Corrections:
             also(connection)
             told = {"who": entry.who.strip(), "why": entry.why.strip()}
             connection.execute(correction.insert().values(row | told))
-
-    def mended(self, source: str, table: str) -> int:
-        """How many records that the source sent wrong for the table landed as a person corrected them."""
-        replayed = {case_id for case_id, told in self.histories().items() if standing(told).state is State.REPLAYED}
-        if not replayed:
-            return 0
-        of_table = (quarantine.c.source == source) & (quarantine.c.table == table)
-        with self._db.reading() as connection:
-            rows = connection.execute(select(quarantine.c.payload, quarantine.c.where).where(of_table).distinct())
-            return len({ingest_case_id(source, payload or where or "") for payload, where in rows} & replayed)
 
 
 def _require_words(entry: Entry) -> None:

@@ -66,11 +66,12 @@ def backs_off(subject: Subject) -> Finding:
     if subject.proxy is None:
         return skipped("it is not asked over HTTP")
     subject.seen()
-    with subject.spoilt(Fault(kind="too_many", share=0.5, times=2, seconds=_BUSY_SECONDS)), subject.source() as source:
+    fault = Fault(kind="too_many", share=0.5, times=subject.patience.refusals, seconds=_BUSY_SECONDS)
+    with subject.spoilt(fault), subject.source() as source:
         for table in source.tables():
             for _ in source.read(table, None, subject.now):
                 pass
-            if subject.proxy.injected >= 2:
+            if subject.proxy.injected >= subject.patience.refusals:
                 break
     seen = subject.seen()
     waits = [_wait(seen, place) for place, exchange in enumerate(seen) if exchange.injected]

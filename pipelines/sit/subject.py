@@ -37,10 +37,14 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How patiently a system under test is asked: less than in production, where nobody waits for a verdict."""
+    """How patiently a system under test is asked: less than in production, where nobody waits for a verdict.
+
+    refusals  how many requests are refused by us to see whether that is waited out; a second each
+    """
 
     retries: Retries = field(default_factory=lambda: Retries(attempts=3, wait_max=2.0))
     limits: Limits = field(default_factory=lambda: Limits(timeout_seconds=10.0))
+    refusals: int = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -462,6 +462,20 @@ def test_records_that_are_set_aside_explain_what_is_missing(world: World) -> Non
     assert (keeper.times, times_read(world, INVOICE)) == (1, 1), "known from the run before"
 
 
+def test_a_wrong_update_of_what_is_held_explains_sums_and_hides_no_loss(world: World) -> None:
+    world.ingest()
+    held_before = held(world, INVOICE)
+    world.erp.invoice(90, "I1", {"2024-03-31": "99.00"}, amount="99.001")
+    told = held_before | {"sums": {"UK GBP": "135.00"}}
+    Bookkeeper(world, INVOICE, told)
+    world.ingest()
+    control = Controls(world.store.database).last("erp", "GET /api/v1/invoice")
+    assert (control.ties, control.apart, control.doubtful) == (True, 0, 1)
+    Bookkeeper(world, INVOICE, told | {"count": 6})
+    with pytest.raises(SourceBroken, match="the source has 6 records, the lake 5"):
+        world.ingest()
+
+
 @pytest.mark.parametrize("answer", [b"[]", b'{"count": "x"}', b'{"count": 1, "sums": {"UK GBP": "1.005"}}', b"\xff"])
 def test_totals_outside_the_protocol_are_named(world: World, answer: bytes) -> None:
     world.erp.before = lambda r: httpx.Response(200, content=answer) if r.url.path.endswith("totals") else None

@@ -29,9 +29,10 @@ ENTITY = ('{"id":"US01","company":"US01","changed_at":"2024-01-01T00:00:00Z","de
 
 def invoice(n):
     day = f"2024-{1 + n // 28 % 12:02d}-{1 + n % 28:02d}"
+    amount = f"{n % 90000 + 10}.{n % 100:02d}"
     return (f'{{"id":"INV-{n:08d}","company":"US01","changed_at":"{day}T08:00:00.{n % 1000000:06d}Z","deleted":false,'
-            f'"customer_id":"C{n % 5000:05d}","issue_date":"{day}","currency":"USD","amount":"{n % 90000 + 10}.{n % 100:02d}",'
-            f'"instalments":[{{"number":1,"due_date":"2025-03-01","amount":"{n % 90000 + 10}.{n % 100:02d}"}}],'
+            f'"customer_id":"C{n % 5000:05d}","issue_date":"{day}","currency":"USD","amount":"{amount}",'
+            f'"instalments":[{{"number":1,"due_date":"2025-03-01","amount":"{amount}"}}],'
             f'"order_id":"SO-{n // 3:08d}"}}')
 
 class Pages(BaseHTTPRequestHandler):

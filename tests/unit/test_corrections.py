@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import func, select
 
 from features.errors import BadInput, BadSetting
-from features.totals import Totals, differences
 from pipelines.errors_edits import approval_fields, changed_amounts, edited, read_payload
 from services.corrections import Action, Corrections, Entry, State, ingest_case_id, same_person, standing
 from services.database import Database
@@ -129,14 +128,6 @@ def test_spellings_of_one_person(other: str) -> None:
 def test_a_case_is_known_by_source_and_payload() -> None:
     assert len({ingest_case_id(s, p) for s in "ab" for p in "xy"}) == 4
     assert ingest_case_id("erp", "{}") == "bbe367046676"
-
-
-def test_records_that_a_person_corrected_explain_a_count() -> None:
-    theirs, ours = Totals(7, {"UK GBP": 7}), Totals(7, {"UK GBP": 9})
-    assert differences(theirs, ours, apart=1) == ["the source has 7 records, the lake 7 and 1 set aside"]
-    assert differences(theirs, ours, apart=1, mended=1) == []
-    assert differences(Totals(9), ours, apart=1, mended=1) == ["the source has 9 records, the lake 7 and 1 set aside"]
-    assert differences(Totals(6), ours, mended=1) == ["the source has 6 records, the lake 7"]
 
 
 # what an edit may change
