@@ -24,8 +24,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 ROWS = int(sys.argv[1])
-ENTITY = ('{"id":"US01","company":"US01","changed_at":"2024-01-01T00:00:00Z","deleted":false,"name":"US","country":"US",'
-          '"currency":"USD","time_zone":"UTC"}')
+ENTITY = ('{"id":"US01","company":"US01","changed_at":"2024-01-01T00:00:00Z","deleted":false,'
+          '"name":"US","country":"US","currency":"USD","time_zone":"UTC"}')
 
 def invoice(n):
     day = f"2024-{1 + n // 28 % 12:02d}-{1 + n % 28:02d}"
@@ -41,6 +41,11 @@ class Pages(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         query = {k: v[0] for k, v in parse_qs(url.query).items()}
         start, limit = int(query.get("cursor", 0)), int(query["limit"])
+        if url.path.endswith("/totals"):
+            self.send_response(404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         if url.path.endswith("/entity"):
             records, more = [ENTITY], None
         else:

@@ -91,9 +91,9 @@ def test_the_last_control_of_each_feed_counts(store):
     controls = Controls(store.database)
     for minutes, found in ((0, ("one is missing",)), (1, ())):
         run = store.start_run("erp", now=NOW + timedelta(minutes=minutes))
-        controls.keep(run, "a", Control(same, less, 0, found), now=NOW + timedelta(minutes=minutes))
+        controls.keep(run, "a", Control(same, less, differences=found), now=NOW + timedelta(minutes=minutes))
         controls.keep(
-            run, "b", Control(same, same, 0, () if found else ("gone",)), now=NOW + timedelta(minutes=minutes)
+            run, "b", Control(same, same, differences=() if found else ("gone",)), now=NOW + timedelta(minutes=minutes)
         )
     told = figures(store.database)
     assert (told["control_totals_tie", ("erp", "a")], told["control_totals_tie", ("erp", "b")]) == (1, 0)

@@ -94,7 +94,7 @@ def read(store: Store, source: str, day: float, feed: str, counts: Counts, tie: 
     store.commit_page(run_id, feed, counts, now=at(day))
     if tie is not None:
         wrong = () if tie else ("one is missing",)
-        Controls(store.database).keep(run_id, feed, Control(NO_TOTALS, NO_TOTALS, 0, wrong), now=at(day))
+        Controls(store.database).keep(run_id, feed, Control(NO_TOTALS, NO_TOTALS, differences=wrong), now=at(day))
     store.finish_run(run_id, now=at(day))
 
 
