@@ -264,7 +264,7 @@ def errors_list(
 
     Example:  duecast errors list --source erp --table invoice
     """
-    from pipelines.errors_commands import list_cases
+    from pipelines.corrections.commands import list_cases
 
     list_cases(source=source, table=table, state=state, json_out=json_out)
 
@@ -275,7 +275,7 @@ def errors_show(case: CaseId) -> None:
 
     Example:  duecast errors show 3f9c01ab77e2
     """
-    from pipelines.errors_commands import show_case
+    from pipelines.corrections.commands import show_case
 
     show_case(case)
 
@@ -296,7 +296,7 @@ def errors_edit(
 
     Example:  duecast errors edit 3f9c01ab77e2 --set due_date=2024-03-31 --who ada --why "typing error in the ERP"
     """
-    from pipelines.errors_commands import edit_case
+    from pipelines.corrections.commands import edit_case
 
     edit_case(case, changes=changes or [], payload=payload, who=who, why=why, seen=seen)
 
@@ -307,7 +307,7 @@ def errors_approve(case: CaseId, who: Who = None, why: Why = "", seen: Seen = No
 
     Example:  duecast errors approve 3f9c01ab77e2 --who grace
     """
-    from pipelines.errors_commands import approve_case
+    from pipelines.corrections.commands import approve_case
 
     approve_case(case, who=who, why=why, seen=seen)
 
@@ -328,7 +328,7 @@ def errors_replay(
 
     duecast errors replay 3f9c01ab77e2 --mapping my.yaml --who ada
     """
-    from pipelines.errors_commands import replay_case
+    from pipelines.corrections.commands import replay_case
 
     if not replay_case(case, mapping=mapping, landscape=landscape, lake=lake, who=who, why=why, seen=seen):
         raise typer.Exit(2)
@@ -340,7 +340,7 @@ def errors_discard(case: CaseId, who: Who = None, why: Why = "", seen: Seen = No
 
     Example:  duecast errors discard 3f9c01ab77e2 --who ada --why "a test invoice"
     """
-    from pipelines.errors_commands import discard_case
+    from pipelines.corrections.commands import discard_case
 
     discard_case(case, who=who, why=why, seen=seen)
 
@@ -375,7 +375,7 @@ def kpis_integration(
 
     Example:  duecast kpis integration --since 2026-01-01 --until 2026-02-01 --json kpis.json
     """
-    from pipelines.kpi_commands import show_integration_kpis
+    from pipelines.kpis.commands import show_integration_kpis
 
     show_integration_kpis(
         since=_date(since),
@@ -409,7 +409,7 @@ def parties_sync(lake: Lake = None) -> None:
 
     Example:  duecast parties sync
     """
-    from pipelines.party_commands import sync_parties
+    from pipelines.parties.commands import sync_parties
 
     sync_parties(lake=lake)
 
@@ -420,7 +420,7 @@ def parties_list(trust: Trusted = None, limit: Most = 50, json_out: JsonOut = No
 
     Example:  duecast parties list --trust erp --trust crm --json parties.json
     """
-    from pipelines.party_commands import list_parties
+    from pipelines.parties.commands import list_parties
 
     list_parties(lake=lake, trusted=trust, limit=limit, json_out=json_out)
 
@@ -436,7 +436,7 @@ def parties_show(
 
     Example:  duecast parties show DE01:customer:erp:10042
     """
-    from pipelines.party_commands import show_party
+    from pipelines.parties.commands import show_party
 
     show_party(party, lake=lake, trusted=trust, json_out=json_out)
 
@@ -447,7 +447,7 @@ def parties_review(limit: Most = 20, json_out: JsonOut = None, lake: Lake = None
 
     Example:  duecast parties review --limit 5
     """
-    from pipelines.party_commands import review_parties
+    from pipelines.parties.commands import review_parties
 
     review_parties(lake=lake, limit=limit, json_out=json_out)
 
@@ -458,7 +458,7 @@ def parties_accept(a: Ref, b: Ref, why: Why, who: Who = None, lake: Lake = None)
 
     Example:  duecast parties accept DE01:customer:erp:10042 DE01:customer:crm:A7 --who ana --why "same VAT number"
     """
-    from pipelines.party_commands import answer
+    from pipelines.parties.commands import answer
 
     answer("accept", a, b, who=who, why=why, lake=lake)
 
@@ -469,7 +469,7 @@ def parties_reject(a: Ref, b: Ref, why: Why, who: Who = None, lake: Lake = None)
 
     Example:  duecast parties reject DE01:customer:erp:10042 DE01:customer:crm:A7 --who ana --why "father and son"
     """
-    from pipelines.party_commands import answer
+    from pipelines.parties.commands import answer
 
     answer("reject", a, b, who=who, why=why, lake=lake)
 
@@ -485,7 +485,7 @@ def parties_undo(
 
     Example:  duecast parties undo 3f0c2a91b7d84e65c1aa --who ana --why "wrong company"
     """
-    from pipelines.party_commands import undo_decision
+    from pipelines.parties.commands import undo_decision
 
     undo_decision(decision, who=who, why=why, lake=lake)
 

@@ -1,6 +1,6 @@
 """What was decided about parties, kept for good: entries are added at the end and never changed or removed.
 
-What a decision says is its writer's affair (`pipelines.party_log`); here it is text. Who adds says up to where the log
+What a decision says is its writer's affair (`pipelines.parties.lasting`); here it is text. Who adds says up to where the log
 was read, so that nobody decides on a state that somebody else has just changed.
 """
 

@@ -20,11 +20,11 @@ from features.tables import ALLOCATION, ENTITY, INVOICE, PAYMENT, Table
 from features.totals import Totals
 from pipelines.cli import run
 from pipelines.connectors.source import Batch, section_of
-from pipelines.errors_cases import Case, cases
-from pipelines.errors_desk import Desk, Person
-from pipelines.errors_edits import approval_fields
-from pipelines.errors_replay import Replayed
-from pipelines.errors_screen import case_lines, case_table, printable
+from pipelines.corrections.cases import Case, cases
+from pipelines.corrections.desk import Desk, Person
+from pipelines.corrections.edits import approval_fields
+from pipelines.corrections.replay import Replayed
+from pipelines.corrections.screen import case_lines, case_table, printable
 from pipelines.ingest import ingest_files, ingest_source
 from pipelines.landscape import Landscape, parse_landscape
 from pipelines.mapping import parse

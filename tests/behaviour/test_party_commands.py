@@ -11,7 +11,7 @@ import pytest
 from features.lake import Lake
 from features.tables import BANK_ENTRY, CUSTOMER, ENTITY, ORDER, Table
 from pipelines.cli import run
-from pipelines.party_records import party_records
+from pipelines.parties.of_lake import party_records
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 ERP, CRM = "DE:customer:erp:", "DE:customer:crm:"

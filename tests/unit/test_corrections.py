@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from features.errors import BadInput, BadSetting
-from pipelines.errors_edits import approval_fields, changed_amounts, edited, read_payload
+from pipelines.corrections.edits import approval_fields, changed_amounts, edited, read_payload
 from services.corrections import Action, Corrections, Entry, State, ingest_case_id, same_person, standing
 from services.database import Database
 from services.settings import read_settings

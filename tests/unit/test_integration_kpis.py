@@ -26,13 +26,13 @@ from features.tables import Table, table
 from features.totals import Totals
 from models.distribution import Distribution, on_one_day
 from pipelines.cli import run
-from pipelines.integration_kpis import IntegrationKpis, integration_kpis, unattended_banks
-from pipelines.kpi_accuracy import Inbound, Outbound
-from pipelines.kpi_automation import STEPS, Coverage
-from pipelines.kpi_commands import period_of
-from pipelines.kpi_cycle import Cycle
-from pipelines.kpi_downtime import CashModel, Downtime, downtime, expected_cash
-from pipelines.kpi_screen import SECTIONS, percent, render
+from pipelines.kpis.accuracy import Inbound, Outbound
+from pipelines.kpis.automation import STEPS, Coverage
+from pipelines.kpis.commands import period_of
+from pipelines.kpis.cycle import Cycle
+from pipelines.kpis.downtime import CashModel, Downtime, expected_cash, impact_of
+from pipelines.kpis.integration import IntegrationKpis, integration_kpis, unattended_banks
+from pipelines.kpis.screen import SECTIONS, percent, render
 from pipelines.landscape import parse_landscape
 from pipelines.screen import WIDTH
 from services.calls import CallLog, Calls, Outage, ResponseTimes
@@ -382,7 +382,7 @@ def test_an_outage_is_cut_to_the_period_and_one_outside_is_none(drawn_facts: Cal
         Outage("c", at(30), None),
         Outage("d", at(31), None),
     ]
-    found = downtime(book, outages, JANUARY, None, EIGHT)
+    found = impact_of(book, outages, JANUARY, None, EIGHT)
     assert [(told.system, told.outages, told.minutes) for told in found] == [("a", 2, 1440.0), ("c", 1, 1440.0)]
 
 
@@ -423,7 +423,7 @@ def test_downtime_by_the_cash_distribution(drawn_facts: Callable[..., Facts]) ->
         {("E", "EUR"): 18000, ("E", "USD"): 2100}
     )
     assert asked == [["I1", "I2", "I3"]]
-    (euro, dollar) = downtime(book, [Outage("erp", at(6.5), at(7.25))], JANUARY, model, EIGHT)
+    (euro, dollar) = impact_of(book, [Outage("erp", at(6.5), at(7.25))], JANUARY, model, EIGHT)
     # 18 hours are 1,080 minutes: 180.00 * 0.08 * 1080 / 525600 = 0.0296; 21.00: 0.003
     assert euro == Downtime("erp", "E", "EUR", 1, 1080.0, Decimal("180.00"), Decimal("0.03"))
     assert dollar == Downtime("erp", "E", "USD", 1, 1080.0, Decimal("21.00"), Decimal("0.00"))

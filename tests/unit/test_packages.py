@@ -16,6 +16,8 @@ PACKAGES = (
     "pipelines",
     "pipelines.bank",
     "pipelines.connectors",
+    "pipelines.corrections",
+    "pipelines.kpis",
     "pipelines.parties",
     "pipelines.sit",
     "pipelines.systems",

@@ -9,10 +9,10 @@ from sqlalchemy import text
 
 from features.errors import BadInput, NotFound, StateError
 from pipelines.parties.decisions import MACHINE, DecisionsInMemory, merge, not_same, parent, undo
+from pipelines.parties.lasting import LastingDecisions
 from pipelines.parties.matching import Matcher
 from pipelines.parties.records import PartyRecord
 from pipelines.parties.sync import synced
-from pipelines.party_log import LastingDecisions
 from services.database import Database
 from services.parties import Entry, PartyDecisions
 

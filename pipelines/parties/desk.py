@@ -9,13 +9,13 @@ from features.facts import Versions
 from pipelines.parties.decisions import MACHINE, Decision, standing, undo
 from pipelines.parties.golden import Golden, Party, golden
 from pipelines.parties.hierarchy import Hierarchy, hierarchy
+from pipelines.parties.lasting import LastingDecisions
 from pipelines.parties.matching import Matcher
+from pipelines.parties.of_lake import party_records
 from pipelines.parties.records import PartyRecord, by_ref
 from pipelines.parties.review import Question
 from pipelines.parties.survivorship import GoldenValue, Survivorship
 from pipelines.parties.sync import Synced, planned, synced
-from pipelines.party_log import LastingDecisions
-from pipelines.party_records import party_records
 from services.database import Database
 
 

@@ -66,7 +66,7 @@ class Downtime(Struct, frozen=True):
     cost: Decimal | None
 
 
-def downtime(
+def impact_of(
     book: Book, outages: Sequence[Outage], period: Period, model: CashModel | None, cost_of_capital: Decimal
 ) -> list[Downtime]:
     """By system, entity and currency; outages are cut to the period. `cost_of_capital` is a share a year: 0.08."""

@@ -13,11 +13,11 @@ from features.book import Book
 from features.errors import BadSetting
 from features.facts import Facts, Versions
 from models.champion import champion, load, verify
-from pipelines import kpi_accuracy, kpi_automation, kpi_cycle, kpi_downtime
-from pipelines.kpi_accuracy import Inbound, Outbound, inbound, outbound
-from pipelines.kpi_automation import Coverage, coverage, undeclared
-from pipelines.kpi_cycle import Cycle, cycle_times
-from pipelines.kpi_downtime import MEAN_RECEIPTS, CashModel, Downtime, downtime
+from pipelines.kpis import accuracy, automation, cycle, downtime
+from pipelines.kpis.accuracy import Inbound, Outbound, inbound, outbound
+from pipelines.kpis.automation import Coverage, coverage, undeclared
+from pipelines.kpis.cycle import Cycle, cycle_times
+from pipelines.kpis.downtime import MEAN_RECEIPTS, CashModel, Downtime, impact_of
 from pipelines.landscape import Landscape
 from services.calls import Calls, ResponseTimes
 from services.database import Database
@@ -84,7 +84,7 @@ def integration_kpis(
         automation=coverage(facts, work, messages, period, unattended),
         undeclared=undeclared(messages),
         cycle_times=cycle_times(book, period),
-        downtime=downtime(book, outages, period, model, cost_of_capital),
+        downtime=impact_of(book, outages, period, model, cost_of_capital),
         definitions=definitions(model),
     )
 
@@ -94,12 +94,12 @@ def definitions(model: CashModel | None) -> dict[str, str]:
     basis = MEAN_RECEIPTS if model is None else f"the cash distribution of {model.label} over what was open"
     return {
         "response_times": RESPONSE_TIMES,
-        "inbound": kpi_accuracy.INBOUND,
-        "outbound": kpi_accuracy.OUTBOUND,
-        "control_totals": kpi_accuracy.CONTROLS,
-        "automation": kpi_automation.DEFINITION,
-        "cycle_times": kpi_cycle.DEFINITION,
-        "downtime": kpi_downtime.DEFINITION.format(basis=basis),
+        "inbound": accuracy.INBOUND,
+        "outbound": accuracy.OUTBOUND,
+        "control_totals": accuracy.CONTROLS,
+        "automation": automation.DEFINITION,
+        "cycle_times": cycle.DEFINITION,
+        "downtime": downtime.DEFINITION.format(basis=basis),
     }
 
 

@@ -8,8 +8,8 @@ import msgspec
 
 from features.errors import BadSetting
 from features.lake import Lake
-from pipelines.integration_kpis import integration_kpis, unattended_banks
-from pipelines.kpi_screen import render
+from pipelines.kpis.integration import integration_kpis, unattended_banks
+from pipelines.kpis.screen import render
 from pipelines.landscape import load_landscape
 from pipelines.screen import console
 from services.settings import quieten, read_settings

@@ -9,10 +9,10 @@ from rich.text import Text
 
 from features.errors import BadInput
 from features.lake import Lake
-from pipelines.errors_cases import Case, case_of, cases
-from pipelines.errors_desk import Desk, Person
-from pipelines.errors_edits import approval_fields
-from pipelines.errors_screen import as_json, case_lines, case_table, next_step, printable, replay_lines
+from pipelines.corrections.cases import Case, case_of, cases
+from pipelines.corrections.desk import Desk, Person
+from pipelines.corrections.edits import approval_fields
+from pipelines.corrections.screen import as_json, case_lines, case_table, next_step, printable, replay_lines
 from pipelines.landscape import load_landscape
 from pipelines.mapping import load
 from pipelines.screen import console

@@ -10,8 +10,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.errors_cases import Case
-from pipelines.errors_replay import Replayed
+from pipelines.corrections.cases import Case
+from pipelines.corrections.replay import Replayed
 from services.corrections import Entry, Json, State
 
 WIDTH = 100

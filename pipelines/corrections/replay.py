@@ -26,8 +26,8 @@ from features.tables import table
 from pipelines.complaints import COMPLAINT, PLACE
 from pipelines.connectors.files import SourceFile, require_columns
 from pipelines.connectors.source import Batch, section_of
+from pipelines.corrections.cases import Case
 from pipelines.dating import Dating
-from pipelines.errors_cases import Case
 from pipelines.feeds import Feed
 from pipelines.fields import fields_of
 from pipelines.file_feeds import Folder, file_feeds

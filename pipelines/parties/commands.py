@@ -13,7 +13,7 @@ from rich.text import Text
 
 from features.lake import Lake
 from pipelines.parties.decisions import Decision
-from pipelines.party_desk import PartyDesk, Shown
+from pipelines.parties.desk import PartyDesk, Shown
 from pipelines.screen import WIDTH, console
 from services.settings import read_settings
 from services.store import Store

@@ -10,8 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.integration_kpis import IntegrationKpis
-from pipelines.kpi_automation import STEPS
+from pipelines.kpis.automation import STEPS
+from pipelines.kpis.integration import IntegrationKpis
 from pipelines.screen import WIDTH
 
 _WORDS = {step.name: step.words for step in STEPS}

@@ -2,7 +2,7 @@
 
 A case stays until it is replayed or discarded. An edit never touches what came: the payload as it came, every edit, who
 made it and why are in the history. Where an edit changes an amount, somebody else has to approve before a replay: see
-`errors_edits.approval_fields` for what counts as one and `services.corrections` for who else is somebody else. Who acts
+`edits.approval_fields` for what counts as one and `services.corrections` for who else is somebody else. Who acts
 on a case that changed since they looked at it is told so, and nothing happens.
 
 A correction stands: when the source sends the same wrong payload again it is set aside as before, and the case stays
@@ -19,9 +19,9 @@ from sqlalchemy import Connection
 
 from features.errors import BadInput
 from features.lake import Lake
-from pipelines.errors_cases import Case, case_of
-from pipelines.errors_edits import changed_amounts, edited, read_payload
-from pipelines.errors_replay import Replayed, replayed, route_of
+from pipelines.corrections.cases import Case, case_of
+from pipelines.corrections.edits import changed_amounts, edited, read_payload
+from pipelines.corrections.replay import Replayed, replayed, route_of
 from pipelines.fields import fields_of
 from pipelines.landscape import Landscape
 from pipelines.mapping_keys import Mapping

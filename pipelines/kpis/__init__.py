@@ -1,0 +1,1 @@
+"""How well the integrations work, in the figures of the field: accuracy, coverage, cycle time, downtime."""
