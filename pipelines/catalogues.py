@@ -8,6 +8,9 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import get_args
+
+import msgspec
 
 from features.catalogue import FAMILIES, attribute_features
 from features.declarations import Declaration, Feature
@@ -15,6 +18,9 @@ from features.errors import DuecastError, StateError
 from features.tables import SYSTEM, TABLES, Column
 from models import baselines, bins, reasons
 from models.scorecard import METRICS
+from pipelines.connectors.tryton_source import READERS as TRYTON_READS
+from pipelines.connectors.tryton_target import OPERATIONS
+from pipelines.landscape import System
 from pipelines.mapping import load, shipped_names
 from services import endpoints, settings
 from services.sandbox.payers import TYPES
@@ -77,6 +83,26 @@ def mappings() -> str:
     return _markdown(("mapping", "reads", "tables"), rows)
 
 
+def systems() -> str:
+    """Every kind of connection that a landscape can have."""
+    rows = []
+    for field in msgspec.structs.fields(System):
+        kind = _connection(field.type)
+        if kind is not None:
+            rows.append((f"`{field.name}`", _first_sentence(kind.__doc__), *_READ_AND_WRITTEN[field.name]))
+    return _markdown(("kind", "what it is", "read", "written"), rows)
+
+
+# kind of connection -> the tables that it fills, and the operations of the outbox that it takes
+_READ_AND_WRITTEN: dict[str, tuple[str, str]] = {
+    "rest": ("every table", ""),
+    "tryton": (", ".join(TRYTON_READS), ", ".join(f"`{name}`" for name in OPERATIONS)),
+    "odata": ("entity, customer, order, invoice, credit_note, payment, allocation", ""),
+    "bank": ("bank_statement, bank_entry", ""),
+    "hubspot": ("order", ""),
+}
+
+
 def customer_types() -> str:
     """The kinds of payers in the sandbox."""
     return _markdown(("type", "share", "what it does"), [(f"`{t.name}`", f"{t.share:.0%}", t.doc) for t in TYPES])
@@ -90,6 +116,7 @@ CATALOGUES: dict[str, Callable[[], str]] = {
     "bin-features": bin_features,
     "reasons": reason_families,
     "mappings": mappings,
+    "systems": systems,
     "customer-types": customer_types,
     "endpoints": endpoints.catalogue,
     "settings": settings.catalogue,
@@ -128,6 +155,11 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"out of date: {', '.join(map(str, stale))}; run `make docs` and commit\n")
         return 1
     return 0
+
+
+def _connection(told: object) -> type | None:
+    """The struct of a kind of connection, of a field that may hold one."""
+    return next((t for t in get_args(told) if isinstance(t, type) and issubclass(t, msgspec.Struct)), None)
 
 
 def _of(feature: Declaration) -> str:

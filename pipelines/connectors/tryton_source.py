@@ -32,7 +32,7 @@ def entities(company: Company, window: Window) -> Records:
 
 
 # table -> the model it is read from, and by what
-_READERS: dict[str, tuple[str, Reader]] = {
+READERS: dict[str, tuple[str, Reader]] = {
     "entity": ("company.company", entities),
     "customer": ("party.party", customers),
     "order": ("sale.sale", orders),
@@ -65,11 +65,11 @@ class TrytonSource:
         """Those that the database's modules can fill."""
         wanted = sorted(set(_OF_MODULES.values()))
         there = {row["name"] for row in self._erp.search("ir.model", [["name", "in", wanted]], ("name",))}
-        return tuple(t for t in TABLES if t.name in _READERS and _OF_MODULES.get(t.name) in {None, *there})
+        return tuple(t for t in TABLES if t.name in READERS and _OF_MODULES.get(t.name) in {None, *there})
 
     def feed(self, table: Table) -> str:
         """The model that the table is read from."""
-        return f"tryton {_READERS[table.name][0]}"
+        return f"tryton {READERS[table.name][0]}"
 
     def section(self, table: Table) -> Section:
         """Records name their fields as the tables do."""
@@ -77,7 +77,7 @@ class TrytonSource:
 
     def read(self, table: Table, cursor: str | None, now: datetime) -> Iterator[Batch]:
         """The records of each company in turn; the cursor moves when a company has been read to its end."""
-        _, reader = _READERS[table.name]
+        _, reader = READERS[table.name]
         reached = _reached(cursor)
         for company in companies(self._erp):
             last = reached.get(company.entity)
