@@ -8,8 +8,6 @@ share strikes is drawn with a seed.
 """
 
 import json
-import re
-import secrets
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -20,14 +18,14 @@ from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from random import Random
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
 from pipelines.connectors.clocks import moment
 from pipelines.connectors.web import source_url
-from pipelines.sit.faults import PAGE_FAULTS, Fault
-from pipelines.sit.page_shapes import PageShape, inside, put, query_of, shape_of
+from pipelines.sit.faults import Fault
+from pipelines.sit.page_faults import Listings, Request
+from pipelines.sit.page_shapes import put, shape_of
 from pipelines.sit.spoiling import spoil_rows, spoil_text
 from pipelines.sit.trace import Exchange, SeenPage, Trace, seen_page
 
@@ -38,7 +36,6 @@ _OF_TIME = ("date", "age")
 _NOT_SENT_ON = (*_OWN_HEADERS, "host", "accept-encoding")
 _MOST_BODY_BYTES = 64 * 1024 * 1024
 _UPSTREAM_SECONDS = 120.0
-_AGAIN, _FIRST = "again", "first"  # put before a link's parameter: what the proxy has in mind with it
 
 
 @dataclass
@@ -58,18 +55,23 @@ class FaultProxy:
 
     def __init__(self, upstream: str, fault: Fault | None = None, *, seed: int = 1) -> None:
         self.upstream = source_url(upstream)
-        self.origin = ""
         self.trace = Trace()
         self.ended = threading.Event()
         self._http = httpx.Client(timeout=_UPSTREAM_SECONDS, trust_env=not upstream.startswith("http://127."))
         self._lock = threading.RLock()
         self._random = Random(seed)
-        self._mark = secrets.token_hex(4)  # ours, where proxies stand in a row
-        self._first: dict[str, str] = {}
-        self._before: dict[str, Any] = {}
-        self._number: dict[str, int] = {}
+        self._listings = Listings(self.upstream, self._asked_for_json, self._struck)
         self.injected = 0
         self.fault = fault
+
+    @property
+    def origin(self) -> str:
+        """Where it listens; empty until it does."""
+        return self._listings.origin
+
+    @origin.setter
+    def origin(self, origin: str) -> None:
+        self._listings.origin = origin
 
     @property
     def url(self) -> str:
@@ -140,17 +142,17 @@ class FaultProxy:
 
     def _page(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply | None:
         """The page of the listing, spoilt where the fault strikes; None for what is no page of a listing."""
-        asked, meant = self._meaning(target)
+        asked, meant = self._listings.meaning(target)
         reply = self._asked(method, asked, headers, body)
         answer = _decoded(reply)
         shape = shape_of(answer)
         if shape is None:
             reply.body = self._spoilt_text(target, reply.body)
             return reply
-        told = self._spoilt(answer, shape, _Request(asked, meant, headers))
+        told = self._listings.spoilt(answer, shape, Request(asked, meant, headers), self.fault)
         link = shape.link_of(told)
         if link is not None and shape.link is not None and not shape.bare:
-            told = put(told, shape.link, self._led_back(link))
+            told = put(told, shape.link, self._listings.led_back(link))
         reply.page = seen_page(told, shape, asked)
         if told is not answer:
             reply.body = json.dumps(told).encode()
@@ -159,104 +161,6 @@ class FaultProxy:
     def _spoilt_text(self, target: str, body: bytes) -> bytes:
         spoilt = body if self.fault is None else spoil_text(body, self.fault)
         return spoilt if spoilt != body and self._struck(target, "wrong_currency") else body
-
-    def _spoilt(self, answer: Any, shape: PageShape, request: "_Request") -> Any:
-        number = self._numbered(request, shape)
-        fault = self.fault
-        if fault is None:
-            return answer
-        ahead = fault.kind == "reordered_page" and shape.link is not None  # the page comes before the one before it
-        if request.meant or (fault.kind in PAGE_FAULTS and number == fault.page - ahead):
-            answer = self._other_page(answer, shape, request)
-        changed = answer if fault.kind == "clock_skew" else spoil_rows(answer, shape, fault)
-        if changed is not answer and self._struck(request.target, fault.kind):
-            answer = changed
-        self._before[request.path] = answer
-        return answer
-
-    def _numbered(self, request: "_Request", shape: PageShape) -> int:
-        """Which page of the listing this is; remembers where listings start."""
-        if shape.continued(query_of(request.target)):
-            self._number[request.path] = self._number.get(request.path, 1) + 1
-        else:
-            self._number[request.path] = 1
-            self._first[request.path] = request.target
-        return self._number[request.path]
-
-    def _other_page(self, answer: Any, shape: PageShape, request: "_Request") -> Any:
-        """The page that comes in place of the right one."""
-        if request.meant == _FIRST:
-            return self._one_place_late(answer, shape, request)
-        if request.meant:
-            return answer
-        struck = self._struck(request.target, *PAGE_FAULTS)
-        if struck is None:
-            return answer
-        link = shape.link_of(answer)
-        if shape.link is None or shape.leads is None:
-            return self._without_links(answer, shape, request, struck)
-        if struck.kind == "dropped_page":
-            return self._next(link, shape, request) if link else put(answer, shape.rows, [])
-        if struck.kind == "duplicated_page":
-            return put(answer, shape.link, self._marked(self._own_link(shape, request), shape, _AGAIN))
-        if link is None:
-            return put(answer, shape.rows, inside(answer, shape.rows)[::-1])
-        following = self._next(link, shape, request)
-        return put(following, shape.link, self._marked(link, shape, _FIRST))
-
-    def _without_links(self, answer: Any, shape: PageShape, request: "_Request", struck: Fault) -> Any:
-        """A protocol whose caller asks for each page by itself."""
-        rows = inside(answer, shape.rows)
-        if struck.kind == "dropped_page":
-            return put(answer, shape.rows, [])
-        if struck.kind == "reordered_page":
-            return put(answer, shape.rows, rows[::-1])
-        before = self._before.get(request.path)
-        if before is None or struck.page == 1:
-            return put(answer, shape.rows, [*rows, *rows])
-        return before
-
-    def _one_place_late(self, answer: Any, shape: PageShape, request: "_Request") -> Any:
-        """The page that should have come before `answer`, which leads on to what comes after it."""
-        assert shape.link is not None
-        first = _decoded(self._asked("GET", self._first[request.path], request.headers, b""))
-        return put(first, shape.link, shape.link_of(answer))
-
-    def _next(self, link: str, shape: PageShape, request: "_Request") -> Any:
-        target = self._target(link, shape, request)
-        return _decoded(self._asked("GET", target, request.headers, b""))
-
-    def _target(self, link: str, shape: PageShape, request: "_Request") -> str:
-        """The request that a link stands for."""
-        if not shape.bare:
-            parts = urlsplit(link)
-            path = parts.path if parts.path.startswith("/") else f"{request.path.rpartition('/')[0]}/{parts.path}"
-            return f"{path}?{parts.query}"
-        query = [(name, value) for name, value in query_of(request.target) if name != shape.leads]
-        return f"{request.path}?{httpx.QueryParams([*query, (str(shape.leads), link)])}"
-
-    def _own_link(self, shape: PageShape, request: "_Request") -> str:
-        if shape.bare:
-            return dict(query_of(request.target))[str(shape.leads)]
-        return f"{self.origin}{request.target}"
-
-    def _meaning(self, target: str) -> tuple[str, str]:
-        """The request as the system knows it, and what we had in mind with the link that led to it."""
-        found = re.search(rf"(?<==)({_AGAIN}|{_FIRST}){self._mark}\.", target)
-        return (target, "") if found is None else (target[: found.start()] + target[found.end() :], found[1])
-
-    def _marked(self, link: str, shape: PageShape, meant: str) -> str:
-        """The link with our mark before the parameter that leads on."""
-        mark = f"{meant}{self._mark}."
-        if shape.bare:
-            return mark + link
-        name = re.escape(str(shape.leads).removeprefix("$"))
-        return re.sub(rf"((?:\$|%24){name}=)", rf"\g<1>{mark}", link)
-
-    def _led_back(self, link: str) -> str:
-        """The link, to us where it leads to the system."""
-        origin = f"{self.upstream.scheme}://{self.upstream.netloc.decode()}"
-        return self.origin + link.removeprefix(origin) if link.startswith(origin) else link
 
     def _cut(self, target: str, reply: Reply) -> Reply:
         struck = self._struck(target, "cut_connection", "cut_body")
@@ -283,6 +187,9 @@ class FaultProxy:
             reply.body = json.dumps(spoil_rows(answer, shape, fault)).encode()
         return reply
 
+    def _asked_for_json(self, target: str, headers: Mapping[str, str]) -> Any:
+        return _decoded(self._asked("GET", target, headers, b""))
+
     def _asked(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
         sent = {name: value for name, value in headers.items() if name.lower() not in _NOT_SENT_ON}
         sent["Accept-Encoding"] = "identity"
@@ -290,19 +197,6 @@ class FaultProxy:
         answer = self._http.request(method, url, headers=sent, content=body or None)
         kept = [(n, v) for n, v in answer.headers.multi_items() if n.lower() not in _OWN_HEADERS]
         return Reply(answer.status_code, {n.lower(): v for n, v in kept}, answer.content)
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """What is asked of the system; `meant` is what we had in mind with the link that led here."""
-
-    target: str
-    meant: str
-    headers: Mapping[str, str]
-
-    @property
-    def path(self) -> str:
-        return self.target.partition("?")[0]
 
 
 def _decoded(reply: Reply) -> Any:

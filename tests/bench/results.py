@@ -193,8 +193,8 @@ with 8 callers, ready {found["start.ready_s"]:.0f} s after its start.
 def rest_section(found: Figures) -> str:
     ours, alone = found["rows_a_cpu_second"], found["decoding_alone_rows_a_cpu_second"]
     return f"""
-**Ingest over HTTP**: {found["rows"]:,.0f} invoices through the REST connector into the lake, {ours:,.0f} a CPU-second of
-ours (decoding the pages and doing nothing with them: {alone:,.0f}), {found["seconds"]:.0f} s in all,
+**Ingest over HTTP**: {found["rows"]:,.0f} invoices through the REST connector into the lake, {ours:,.0f} a
+CPU-second of ours (decoding the pages and doing nothing with them: {alone:,.0f}), {found["seconds"]:.0f} s in all,
 {found["peak_mb"]:.0f} MB at most.
 """
 
