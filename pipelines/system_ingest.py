@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from features.lake import Lake
 from pipelines.bank_feeds import ingest_bank
@@ -11,8 +11,10 @@ from pipelines.ingest import ingest_source
 from pipelines.landscape import Landscape
 from pipelines.order_sync import sync_orders
 from pipelines.run_report import Progress, RunReport
-from services.calls import CallLog
+from services.calls import CallLog, Calls
 from services.store import Store
+
+CALLS_KEPT = timedelta(days=400)  # as long as anybody compares a month with that of a year ago
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ def ingest_system(
     """Land what the system called `name` has that is new. Errors as of `ingest_source` and `ingest_bank`."""
     system = landscape.system(name)
     every = system.every_minutes
+    Calls(store.database).forget(before=clock() - CALLS_KEPT)
     with CallLog(store.database, name, clock) as calls:
         if system.hubspot is not None:
             with orders_of(landscape, name, calls) as crm:

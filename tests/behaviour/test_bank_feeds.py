@@ -12,8 +12,10 @@ from features.tables import BANK_ENTRY, BANK_STATEMENT, ENTITY
 from pipelines import bank_feeds
 from pipelines.bank.arrivals import Folder
 from pipelines.bank_feeds import BankReport, ingest_bank
+from pipelines.connectors.web import Call
 from pipelines.landscape import Account, BankSystem, parse_landscape
 from pipelines.system_ingest import ingest_system
+from services.calls import CallLog, Calls
 from services.heartbeats import Heartbeats
 from services.store import Store
 
@@ -190,7 +192,10 @@ systems:
     world.arrive("2.sta", statement(2, 100, 50))
     world.arrive("4.sta", statement(4, 160, 1))
     world.arrive("x.sta", "nonsense")
+    with CallLog(world.store.database, "erp", lambda: NOW - timedelta(days=401)) as calls:
+        calls(Call("GET /old", 200, 0.1))
     landscape = parse_landscape(text, "landscape.yaml", tmp_path)
     report = ingest_system(landscape, "house-bank", world.lake, world.store, clock=lambda: NOW)
     assert report.run.counts.landed == 4
     assert [line.split(":")[0] for line in report.complaints] == ["x.sta", "account main"]
+    assert Calls(world.store.database).response_times(since=NOW - timedelta(days=999)) == []

@@ -347,17 +347,17 @@ def test_no_fault_makes_a_silent_difference(
         told = rig.run(proxy.url, place.lake, place.store)
     finally:
         proxy.fault = None
+        rig.restore()
     assert proxy.injected > 0, "the fault never struck"
     apart = differences(place.current(rig.tables), truth.current(rig.tables))
     if told.error is None and not told.aside:
         assert apart == [], "a silent difference"
         if kind in EXACT:
             assert differences(place.versions(rig.tables), truth.versions(rig.tables)) == []
-    else:
-        causes = [cause.format(field=fault.field) for cause in CAUSES[kind]]
-        said = f"{told.error} {told.aside}"
-        assert any(cause in said for cause in causes), f"{said!r} does not name the cause"
-    rig.restore()
+        return
+    causes = [cause.format(field=fault.field) for cause in CAUSES[kind]]
+    said = f"{told.error} {told.aside}"
+    assert any(cause in said for cause in causes), f"{said!r} does not name the cause"
     after = rig.run(proxy.url, place.lake, place.store)
     rig.restore()
     assert after.error is None
