@@ -25,8 +25,10 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup  ## sandbox ERP -> lake -> features -> model -> registry -> served predictions
 	@$(BIN)/duecast demo
 
+# A file's tests stay with one worker, since they share what is dear: trained models, real systems. The variable keeps
+# LightGBM's threads from spinning while they wait.
 test: check  ## everything that must be true
-	@$(BIN)/python -m pytest -n 2
+	@OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 2 --dist loadfile
 
 nightly: setup  ## what takes too long for every change: 200 kills in the midst of work
 	@$(BIN)/python -m pytest tests/behaviour/test_kills.py --kills 100

@@ -13,6 +13,7 @@ from typing import Any, Self, cast
 import httpx
 
 from features.errors import BadInput, BadSetting, NotFound, SourceBroken
+from pipelines.connectors.tryton_answers import records
 from pipelines.connectors.tryton_json import Json, decode, encode, in_address
 from pipelines.connectors.web import Answer, Call, Limits, Retries, Web
 
@@ -94,7 +95,7 @@ class Tryton:
         query = [("f", field) for field in fields or ("id",)] + [("d", in_address(list(domain)))]
         query += [("o", in_address([list(part) for part in order]))] if order else []
         query += [("s", str(limit))] if limit else []
-        return _records(self._ask("GET", model, params=query), model)
+        return records(self._ask("GET", model, params=query), model, fields)
 
     def of_ids(
         self, model: str, field: str, ids: Collection[int], fields: Collection[str], domain: Domain = ()
@@ -106,7 +107,8 @@ class Tryton:
 
     def read(self, model: str, record: int, fields: Collection[str]) -> Json:
         """One record; `NotFound` where there is none that the user may see."""
-        return cast(Json, self._ask("GET", f"{model}/{record}", params=[("f", field) for field in fields]))
+        answer = self._ask("GET", f"{model}/{record}", params=[("f", field) for field in fields])
+        return records([answer], model, fields)[0]
 
     def create(self, model: str, values: Mapping[str, Any], fields: Collection[str] = ()) -> Json:
         """Create a record; what comes back has its `id` and `fields`. Tryton fills in defaults, and nothing else."""
@@ -159,11 +161,3 @@ def _refusal(answer: Answer, where: str) -> Exception:
     said = decode(answer.body, where)
     reason = said.get("message") or said if isinstance(said, dict) else said
     return BadInput(f"{where}: Tryton refused it ({answer.status}): {reason}")
-
-
-def _records(answer: Any, model: str) -> list[Json]:
-    if isinstance(answer, list) and all(isinstance(record, dict) and "id" in record for record in answer):
-        return answer
-    raise SourceBroken(
-        f"GET {model}: the answer is no list of records with ids; allowed: what Tryton's REST API answers"
-    )

@@ -1,6 +1,6 @@
 """What Tryton holds, counted by id alone: another way than by what changed, so that a row lost on the way is missed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import polars as pl
@@ -15,7 +15,6 @@ from pipelines.connectors.tryton_documents import STANDING, is_credit_note, is_w
 from pipelines.connectors.tryton_json import Json
 
 _PAGE = 1000
-_MONEY = ("currency.code", "total_amount")
 COUNTED = ("customer", "order", "invoice", "credit_note")
 
 
@@ -33,18 +32,22 @@ def _rows(name: str, company: Company) -> Iterator[tuple[str, str, str | None, i
         billed = _all(company.erp, "account.invoice", out_documents(company), ("party.code",))
         for party in {customer_id(row["party"]) for row in billed}:
             yield company.entity, party, None, None
-    elif name == "order":
-        for row in _all(company.erp, "sale.sale", order_documents(company), ("number", *_MONEY)):
-            yield _document(company, row)
-    else:
-        for row in _all(company.erp, "account.invoice", out_documents(company), (*STANDING, *_MONEY)):
-            if is_credit_note(row) == (name == "credit_note") and not is_withdrawn(row):
-                yield _document(company, row)
+        return
+    model, documents, fields = _DOCUMENTS[name]
+    for currency in company.erp.search("currency.currency", [], ("code",)):
+        code = currency["code"]
+        # the ERP itself says which are in the currency, so that a wrong one in its answers is noticed
+        of_currency = [*documents(company), ["currency", "=", currency["id"]]]
+        for row in _all(company.erp, model, of_currency, fields):
+            if name == "order" or (is_credit_note(row) == (name == "credit_note") and not is_withdrawn(row)):
+                yield company.entity, row["number"], code, to_minor(row["total_amount"], code)
 
 
-def _document(company: Company, row: Json) -> tuple[str, str, str, int]:
-    currency = row["currency"]["code"]
-    return company.entity, row["number"], currency, to_minor(row["total_amount"], currency)
+_DOCUMENTS: dict[str, tuple[str, Callable[[Company], list[Any]], tuple[str, ...]]] = {
+    "order": ("sale.sale", order_documents, ("number", "total_amount")),
+    "invoice": ("account.invoice", out_documents, STANDING),
+    "credit_note": ("account.invoice", out_documents, STANDING),
+}
 
 
 def _all(erp: Tryton, model: str, domain: Sequence[Any], fields: Sequence[str]) -> Iterator[Json]:

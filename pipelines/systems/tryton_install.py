@@ -3,16 +3,12 @@
 Tryton is GPL: it runs in its own process and its own environment, and nothing of it is imported here.
 """
 
-import hashlib
-import os
-import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
+from pipelines.systems.environments import environment
 from pipelines.systems.processes import run
+from services.settings import inherited
 
 REQUIREMENTS = Path(__file__).with_name("tryton-requirements.txt")
 MODULES = (
@@ -28,7 +24,6 @@ MODULES = (
 )
 DATABASE = "erp"
 
-_INSTALL_SECONDS = 600
 _CREATE_SECONDS = 300
 
 
@@ -54,23 +49,7 @@ def installed(cache: Path) -> Installed:
 
     `StateError` with the end of the installer's log where it cannot be installed.
     """
-    made_from = REQUIREMENTS.read_bytes() + f"{sys.version_info[:2]}".encode()
-    folder = cache / f"tryton-{hashlib.sha256(made_from).hexdigest()[:12]}"
-    cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
-        if not (folder / "complete").exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            _install(folder, cache / "tryton-install.log")
-            (folder / "complete").touch()
-    return Installed(folder)
-
-
-def _install(folder: Path, log: Path) -> None:
-    log.unlink(missing_ok=True)
-    run("python -m venv", [sys.executable, "-m", "venv", str(folder)], log, seconds=120, environment=os.environ)
-    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    command = [*pip, "--only-binary", ":all:", "--require-hashes", "-r", str(REQUIREMENTS)]
-    run("the installation of Tryton", command, log, seconds=_INSTALL_SECONDS, environment=os.environ)
+    return Installed(environment(cache, "tryton", REQUIREMENTS).parent)
 
 
 def settings_file(folder: Path, port: int) -> Path:
@@ -90,7 +69,7 @@ def create_database(tryton: Installed, folder: Path, password: str) -> None:
     secret.write_text(password)
     command = [tryton.admin, "-c", str(settings_file(folder, 1)), "-d", DATABASE, "--email", "admin@example.com"]
     command += ["--activate-dependencies", "-u", *MODULES]
-    told = {**os.environ, "TRYTONPASSFILE": str(secret)}
+    told = inherited(TRYTONPASSFILE=str(secret))
     try:
         run("the creation of a Tryton database", command, folder / "log", seconds=_CREATE_SECONDS, environment=told)
     finally:

@@ -35,8 +35,9 @@ def told(lake: Lake, store: Store, report: RunReport) -> str:
     lines += [
         f"{r['table']} | {r['where']} | {r['field']} | {r['value']} | {r['allowed']}" for r in bad.iter_rows(named=True)
     ]
-    for table in TABLES:
-        lines += ["", *_rows(table, lake.versions(table).collect())]
+    landed = {table: lake.versions(table).collect() for table in TABLES}
+    for table, rows in landed.items():
+        lines += ["", *_rows(table, rows)] if rows.height else []
     return "\n".join(lines) + "\n"
 
 

@@ -76,13 +76,6 @@ LAST_TOLD = {"bank_entry": ("statement_id",)}
 # one module asks for all connectors, so that one of them shows how it gives up
 OF_THE_WAY = ("timeout", "too_many", "server_error", "cut_connection")
 # what is known not to be told apart yet: the cell fails as soon as it is
-NOT_YET = {
-    ("tryton", "renamed_field", 1): "a KeyError, which names the field but is no error of ours",
-    ("tryton", "renamed_field", None): "a KeyError, which names the field but is no error of ours",
-    ("tryton", "changed_type", 1): "a TypeError, which is no error of ours",
-    ("tryton", "changed_type", None): "a TypeError, which is no error of ours",
-    ("tryton", "wrong_currency", None): "the totals are read by the same rows; `duecast sit` tells it by the books",
-}
 # where nothing was wrong with what came, only with when or how often: not one version may differ
 EXACT = ("duplicated_page", "reordered_page", "timeout", "too_many", "server_error", "cut_connection")
 
@@ -327,7 +320,6 @@ def differences(one: dict[str, pl.DataFrame], other: dict[str, pl.DataFrame]) ->
 @pytest.mark.parametrize("times", [1, None], ids=["once", "always"])
 @pytest.mark.parametrize("kind", [k for k in FAULT_KINDS if k != "replayed_webhook"])
 def test_no_fault_makes_a_silent_difference(
-    request: pytest.FixtureRequest,
     rig: Rig,
     proxy: FaultProxy,
     truth: Place,
@@ -339,8 +331,6 @@ def test_no_fault_makes_a_silent_difference(
         pytest.skip(f"does not apply: {rig.not_for[kind]}")
     if kind in OF_THE_WAY and times is None and rig.name != "rest":
         pytest.skip("does not apply: giving up is the same module for all connectors, which the cell of REST shows")
-    if (rig.name, kind, times) in NOT_YET:
-        request.applymarker(pytest.mark.xfail(reason=NOT_YET[rig.name, kind, times], strict=True))
     fault = rig.fault(kind, times)
     proxy.injected, proxy.fault = 0, fault
     try:

@@ -120,7 +120,7 @@ def test_many_ids_are_asked_for_in_parts() -> None:
 
         ((_, _, ids),) = json.loads(base64.urlsafe_b64decode(request.url.params["d"]))
         sizes.append(len(ids))
-        return httpx.Response(200, json=[{"id": i} for i in ids])
+        return httpx.Response(200, json=[{"id": i, "name": "n"} for i in ids])
 
     found = list(client(handler).of_ids("party.party", "id", range(450), ("name",)))
     assert len(found) == 450
@@ -173,3 +173,30 @@ def test_what_rpc_refuses_is_said_in_its_words() -> None:
             clerk.create("party.party", [{}])
         with pytest.raises(SourceBroken, match="no record in"):
             clerk.one("party.party", [])
+
+
+@pytest.mark.parametrize(
+    ("record", "fields", "said"),
+    [
+        ({"id": 7}, ("number",), "record 7: number is not in the answer; allowed: the fields that were asked for"),
+        ({"id": 7, "party": {}}, ("party.code",), "record 7: party.code is not in the answer"),
+        ({"id": 7, "lines": [{"debit": Decimal(1)}, {}]}, ("lines.debit",), "lines.debit is not in the answer"),
+        ({"id": 7, "party": 3}, ("party.code",), "party.code is not in the answer"),
+        ({"id": 7, "total_amount": "1.00"}, ("total_amount",), "total_amount is '1.00'; allowed: a decimal"),
+        ({"id": 7, "total_amount": 1.0}, ("total_amount",), "total_amount is 1.0; allowed: a decimal"),
+        ({"id": 7, "invoice_date": "2024-05-01"}, ("invoice_date",), "invoice_date is '2024-05-01'; allowed: a day"),
+        ({"id": 7, "write_date": date(2024, 5, 1)}, ("write_date",), "allowed: an instant"),
+        ({"id": 7, "state": 1}, ("state",), "state is 1; allowed: text"),
+    ],
+)
+def test_a_field_that_is_missing_or_of_another_type_is_named(record: dict, fields: tuple[str, ...], said: str) -> None:
+    erp = client(lambda _: httpx.Response(200, content=encode([record])))
+    with pytest.raises(SourceBroken, match=r"GET account\.invoice: ") as caught:
+        erp.search("account.invoice", [], fields)
+    assert said in str(caught.value)
+
+
+def test_what_may_be_empty_may_be_empty() -> None:
+    record = {"id": 7, "party": None, "lines": [], "total_amount": None, "write_date": None}
+    erp = client(lambda _: httpx.Response(200, content=encode([record])))
+    assert erp.search("m", [], ("party.code", "lines.debit", "total_amount", "write_date")) == [record]
