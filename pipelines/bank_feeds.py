@@ -21,7 +21,7 @@ from pipelines.bank.continuity import Break, Known, continued
 from pipelines.bank.reading import statements_of
 from pipelines.bank.records import entry_records, statement_record
 from pipelines.bank.statement import Statement
-from pipelines.connectors.source import Batch, section_of
+from pipelines.connectors.source import Batch, Json, section_of
 from pipelines.dating import Dating
 from pipelines.landscape import Account, BankSystem
 from pipelines.record_feeds import record_feed
@@ -100,11 +100,19 @@ class _Desk:
         entries, statements = [], []
         for account, statement in fresh:
             entity = self._bank.accounts[account].entity
-            entries += entry_records(statement, entity_id=entity, account_id=account, known_at=self._run.now)
+            told = entry_records(statement, entity_id=entity, account_id=account, known_at=self._run.now)
+            entries += told if statement.closing_minor is not None else self._untold(entity, told)
             statements.append(statement_record(statement, entity_id=entity, account_id=account, known_at=self._run.now))
         for table, records in ((BANK_ENTRY, entries), (BANK_STATEMENT, statements)):
             feed = record_feed(self.feed(table), section_of(table), table, Batch(records), self._run)
             self._run.land(feed, Dating.BY_SOURCE)
+
+    def _untold(self, entity: str, records: list[Json]) -> list[Json]:
+        """Of an advice's entries those that no statement has told: where one has, it stands in the statement."""
+        ids = [record["id"] for record in records]
+        of_these = (pl.col("entity_id") == entity) & pl.col("entry_id").is_in(ids)
+        known = set(self._run.lake.versions(BANK_ENTRY).filter(of_these).select("entry_id").collect()["entry_id"])
+        return [record for record in records if record["id"] not in known]
 
     def _known(self, account: str) -> list[Known]:
         of_account = (pl.col("account_id") == account) & (pl.col("entity_id") == self._bank.accounts[account].entity)

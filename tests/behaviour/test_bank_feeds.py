@@ -37,6 +37,25 @@ def statement(number: int, opening: int, *amounts: int, account: str = IBAN) -> 
     return "\n".join([*lines, f":62F:C2603{number:02d}EUR{closing},00", "-", ""])
 
 
+def camt(kind: str, *, balances: bool) -> str:
+    """camt.053 or .054 of one credit of 50 euros, which both call B1."""
+    part, of = ("Stmt", "BkToCstmrStmt") if kind == "053" else ("Ntfctn", "BkToCstmrDbtCdtNtfctn")
+    bal = "".join(
+        f"<Bal><Tp><CdOrPrtry><Cd>{code}</Cd></CdOrPrtry></Tp><Amt Ccy='EUR'>{amount}.00</Amt>"
+        "<CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2026-03-02</Dt></Dt></Bal>"
+        for code, amount in (("OPBD", 100), ("CLBD", 150))
+    )
+    return (
+        f"<Document xmlns='urn:iso:std:iso:20022:tech:xsd:camt.{kind}.001.08'><{of}><GrpHdr><MsgId>M{kind}</MsgId>"
+        f"<CreDtTm>2026-03-02T18:00:00Z</CreDtTm></GrpHdr><{part}><Id>S{kind}</Id><CreDtTm>2026-03-02T18:00:00Z</CreDtTm>"
+        f"<Acct><Id><IBAN>{IBAN}</IBAN></Id><Ccy>EUR</Ccy></Acct>{bal if balances else ''}"
+        "<Ntry><Amt Ccy='EUR'>50.00</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts>"
+        "<BookgDt><Dt>2026-03-02</Dt></BookgDt><ValDt><Dt>2026-03-02</Dt></ValDt><AcctSvcrRef>B1</AcctSvcrRef>"
+        "<NtryDtls><TxDtls><RmtInf><Ustrd>invoice 0</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry>"
+        f"</{part}></{of}></Document>"
+    )
+
+
 class World:
     def __init__(self, root: Path) -> None:
         self.folder, self.lake = root / "in", Lake(root / "lake")
@@ -88,6 +107,18 @@ def test_the_same_statement_again_adds_nothing_under_whatever_name(world: World)
     assert report.taken.landed == ("again.sta",)
     assert report.run.counts.landed == 0
     assert world.entries() == [("invoice 0", 5000)]
+
+
+@pytest.mark.parametrize("advice_first", [True, False])
+def test_what_an_advice_and_the_statement_both_tell_is_one_entry_of_the_statement(
+    world: World, advice_first: bool
+) -> None:
+    files = [("053.xml", camt("053", balances=True)), ("054.xml", camt("054", balances=False))]
+    for days, (name, text) in enumerate(reversed(files) if advice_first else files):
+        world.arrive(name, text)
+        assert world.ingest(days=days).taken.broken == ()
+    (entry,) = world.lake.known(BANK_ENTRY, NOW + timedelta(days=9)).collect().to_dicts()
+    assert (entry["statement_id"], entry["amount_minor"]) == ("main:S053", 5000)
 
 
 def test_a_gap_is_named_and_closes_when_the_missing_one_comes(world: World) -> None:
