@@ -7,7 +7,9 @@
     │   └── NotFound         an id, table, model or file that does not exist
     ├── SourceError          the source system's fault: worth a retry later; exit code 3, HTTP 502
     │   ├── SourceRefused    401 or 403: the credentials are wrong, a retry will not help
-    │   └── SourceBroken     what came back breaks the protocol
+    │   ├── SourceBroken     what came back breaks the protocol
+    │   ├── FateUnknown      a write was sent and no answer came: it may have been done
+    │   └── NotYet           it is up, but what is asked for is not there yet
     └── StateError           ours or the machine's: a damaged lake or model; exit code 4, HTTP 500
 
 A message says what was wrong, what is allowed and what to do. `where` names the place (file, line, field).
@@ -52,6 +54,14 @@ class SourceRefused(SourceError):
 
 class SourceBroken(SourceError):
     """The source answered with something outside its protocol."""
+
+
+class FateUnknown(SourceError):
+    """A write was sent to the source and no answer came."""
+
+
+class NotYet(SourceError):
+    """The source works, but has not got to what is asked for."""
 
 
 class StateError(DuecastError):

@@ -3,13 +3,15 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 
-from features.errors import BadSetting, SourceError
-from pipelines.connectors.tryton import Tryton
+from features.errors import BadSetting, CallerError, SourceError
+from pipelines.connections import Manner, tryton_of
 from pipelines.connectors.tryton_clerk import Clerk
 from pipelines.connectors.tryton_target import TrytonTarget
+from pipelines.connectors.web import Retries
 from pipelines.dispatch import Dispatcher, Target
 from pipelines.landscape import Landscape, kind_of
 from services.calls import CallLog
@@ -20,17 +22,27 @@ from services.store import Store
 Clock = Callable[[], datetime]
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of the messages, and why systems were passed over."""
+
+    fates: Counter[Fate]
+    passed_over: tuple[str, ...] = ()
+
+
 def deliver(
     landscape: Landscape, store: Store, *, clock: Clock, rng: Random, systems: tuple[str, ...] = ()
-) -> Counter[Fate]:
-    """Deliver what is due to `systems`, or to all that messages wait for; what became of it.
+) -> Delivery:
+    """Deliver what is due to `systems`, or to all that messages wait for.
 
-    A system that cannot be reached at all counts as one failure of its breaker; its messages wait.
+    A system that cannot be reached at all counts as one failure of its breaker; its messages wait, and so do those for
+    a system that cannot be opened as it is declared. The others get theirs.
     """
     outbox, circuits = Outbox(store.database), Circuits(store.database)
     wanted = systems or tuple(sorted({system for system, fate in outbox.counts() if fate in _OPEN}))
     with ExitStack() as stack:
         targets: dict[str, Target] = {}
+        passed_over: list[str] = []
         for name in wanted:
             if name in circuits.open(now=clock()):
                 continue
@@ -38,7 +50,11 @@ def deliver(
                 targets[name] = stack.enter_context(target_of(landscape, name, store, clock))
             except SourceError as error:
                 circuits.failed(name, str(error), now=clock())
-        return Dispatcher(outbox, circuits, targets, clock=clock, rng=rng).run()
+                passed_over.append(f"{name}: {error}")
+            except CallerError as error:
+                passed_over.append(f"{name}: {error}")
+        fates = Dispatcher(outbox, circuits, targets, clock=clock, rng=rng).run()
+        return Delivery(fates, tuple(passed_over))
 
 
 @contextmanager
@@ -52,9 +68,10 @@ def target_of(landscape: Landscape, name: str, store: Store, clock: Clock) -> It
         )
     with (
         CallLog(store.database, name, clock) as calls,
-        Tryton.connect(told.url, told.database, landscape.secret(told.key_file), on_call=calls) as erp,
+        tryton_of(landscape, told, calls, Manner(retries=_BRISK)) as erp,
     ):
         yield TrytonTarget(erp, Clerk(clock, terms=told.payment_term, dispute=told.dispute_type))
 
 
 _OPEN = (Fate.WAITING, Fate.SENDING)
+_BRISK = Retries(attempts=3, wait_max=5.0)  # the outbox itself is patient; no delivery may outlive its lease

@@ -6,6 +6,7 @@ from pathlib import Path
 from random import Random
 
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from pipelines.connectors.web import tell_retries
@@ -27,8 +28,10 @@ def dispatch_outbox(*, systems: tuple[str, ...], landscape: Path | None) -> None
         done = deliver(told, store, clock=_now, rng=Random(), systems=systems)
         outbox, resting = Outbox(store.database), Circuits(store.database).open(now=_now())
         screen.print(standing(outbox.counts(), resting))
-    screen.print(f"This run: {_words(done)}.")
-    if done[Fate.DEAD]:
+    screen.print(f"This run: {_words(done.fates)}.")
+    for line in done.passed_over:
+        screen.print(f"[yellow]![/yellow] nothing was sent to {escape(line)}")
+    if done.fates[Fate.DEAD]:
         screen.print("What could not be delivered waits for you: duecast errors list")
 
 

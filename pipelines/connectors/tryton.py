@@ -12,7 +12,7 @@ from typing import Any, Self, cast
 
 import httpx
 
-from features.errors import BadInput, BadSetting, NotFound, SourceBroken
+from features.errors import BadInput, BadSetting, NotFound, SourceBroken, SourceError
 from pipelines.connectors.tryton_answers import records
 from pipelines.connectors.tryton_json import Json, decode, encode, in_address
 from pipelines.connectors.web import Answer, Call, Limits, Retries, Web
@@ -54,6 +54,11 @@ class Tryton:
         web = Web(base_url, headers, transport=transport, retries=retries, limits=limits, on_call=on_call)
         try:
             asked = cls(web, database)._ask("POST", "res.user/get_preferences", {"context_only": True}, again=True)
+        except NotFound:
+            web.close()
+            raise SourceError(
+                f"Tryton has no database {database!r} there (404); is the name right, or is it in maintenance?"
+            ) from None
         except BaseException:
             web.close()
             raise

@@ -42,7 +42,19 @@ def only(erp: Tryton, model: str, domain: Sequence[Any], fields: tuple[str, ...]
 
 def decimal(values: Json, name: str) -> Decimal:
     """A number of the payload, exact; `BadInput` where it is none."""
+    told = values.get(name)
     try:
-        return Decimal(values[name])
-    except (InvalidOperation, KeyError, TypeError):
-        raise BadInput(f"{name} is {values.get(name)!r}; allowed: a number such as 12.50") from None
+        number = Decimal(told) if isinstance(told, str | int) else None
+    except InvalidOperation:
+        number = None
+    if number is None or not number.is_finite():
+        raise BadInput(f"{name} is {told!r}; allowed: a number such as 12.50, as text")
+    return number
+
+
+def day(values: Json, name: str) -> date:
+    """A day of the payload; `BadInput` where it is none."""
+    try:
+        return date.fromisoformat(values[name])
+    except (KeyError, TypeError, ValueError):
+        raise BadInput(f"{name} is {values.get(name)!r}; allowed: a day written as YYYY-MM-DD") from None

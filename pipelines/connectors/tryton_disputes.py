@@ -3,10 +3,8 @@
 Payload: erp_reference, invoice_id, opened_on, reason, and text if there is any.
 """
 
-from datetime import date
-
-from features.errors import BadInput, SourceBroken
-from pipelines.connectors.tryton_clerk import Clerk, only
+from features.errors import BadInput
+from pipelines.connectors.tryton_clerk import Clerk, day, only
 from pipelines.connectors.tryton_companies import Company
 from pipelines.connectors.tryton_documents import out_documents
 from pipelines.connectors.tryton_json import Json
@@ -20,7 +18,7 @@ def open_dispute(company: Company, payload: Json, clerk: Clerk) -> Json:
     domain = [["reference", "=", payload["erp_reference"]], ["company", "=", company.id]]
     found = company.erp.search("sale.complaint", domain, _COMPLAINT)
     if len(found) > 1:
-        raise SourceBroken(f"{len(found)} complaints of the ERP have the reference {payload['erp_reference']!r}")
+        raise BadInput(f"{len(found)} complaints of the ERP have the reference {payload['erp_reference']!r}")
     if not found:
         company.erp.create("sale.complaint", _values(company, payload, clerk))
         found = company.erp.search("sale.complaint", domain, _COMPLAINT)
@@ -47,7 +45,7 @@ def _values(company: Company, payload: Json, clerk: Clerk) -> Json:
     return {
         "type": kind["id"],
         "company": company.id,
-        "date": date.fromisoformat(payload["opened_on"]),
+        "date": day(payload, "opened_on"),
         "customer": invoice["party"],
         "origin": origin,
         "reference": payload["erp_reference"],

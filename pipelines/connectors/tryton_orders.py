@@ -1,14 +1,12 @@
 """Orders in Tryton: a sale, processed, and its invoice, posted. Nothing is posted whose totals are not the order's."""
 
-from datetime import date
-
-from features.errors import BadInput, SourceBroken, SourceError
-from pipelines.connectors.tryton_clerk import Clerk, decimal, only
-from pipelines.connectors.tryton_companies import Company
+from features.errors import BadInput, NotYet
+from pipelines.connectors.tryton_clerk import Clerk, day, decimal, only
+from pipelines.connectors.tryton_companies import Company, customer_id
 from pipelines.connectors.tryton_json import Json
 
 _SALE = ("number", "state", "party.code", "currency.code", "untaxed_amount", "tax_amount", "total_amount", "lines.id")
-_INVOICE = ("number", "state", "currency.code", "untaxed_amount", "tax_amount", "total_amount")
+_INVOICE = ("number", "state", "party.code", "currency.code", "untaxed_amount", "tax_amount", "total_amount")
 _BUTTONS = {"draft": "quote", "quotation": "confirm", "confirmed": "process"}
 _SOLD = ("processing", "done")
 _POSTED = ("posted", "paid")
@@ -26,7 +24,9 @@ def book_sale(company: Company, payload: Json, clerk: Clerk) -> Json:
         values = _sale(company, payload, clerk)
         company.erp.write("sale.sale", sale["id"], values | {"lines": old + values["lines"]})
         sale = company.erp.read("sale.sale", sale["id"], _SALE)
-    _require_totals(f"sale of order {payload['order_id']}", sale, payload)
+    what = f"sale of order {payload['order_id']}"
+    _require_customer(what, sale, payload)
+    _require_totals(what, sale, payload)
     while sale["state"] not in _SOLD:
         if sale["state"] not in _BUTTONS:
             raise BadInput(f"sale {sale['number']} is {sale['state']} in the ERP; allowed: a sale that stands")
@@ -36,17 +36,19 @@ def book_sale(company: Company, payload: Json, clerk: Clerk) -> Json:
 
 
 def post_invoice(company: Company, payload: Json, clerk: Clerk) -> Json:
-    """The invoice of an order's sale, posted; `SourceError` while the ERP has not made it yet."""
+    """The invoice of an order's sale, posted; `NotYet` while the ERP has not made it."""
     sale = _sale_of(company, payload["erp_reference"])
     if sale is None or sale["state"] not in _SOLD:
         raise BadInput(f"order {payload['order_id']} has no sale that was processed; book it first")
     invoices = company.erp.search("account.invoice", [["sales", "=", sale["id"]]], _INVOICE)
     if not invoices:
-        raise SourceError(f"sale {sale['number']} has no invoice yet; the ERP makes it in its own time")
+        raise NotYet(f"sale {sale['number']} has no invoice yet; the ERP makes it in its own time")
     if len(invoices) > 1:
         raise BadInput(f"sale {sale['number']} has {len(invoices)} invoices; allowed: one, a person must see to it")
     invoice = invoices[0]
-    _require_totals(f"invoice of order {payload['order_id']}", invoice, payload)
+    what = f"invoice of order {payload['order_id']}"
+    _require_customer(what, invoice, payload)
+    _require_totals(what, invoice, payload)
     if invoice["state"] not in _POSTED:
         company.erp.write("account.invoice", invoice["id"], {"invoice_date": clerk.today(company)})
         company.erp.act("account.invoice", invoice["id"], "post")
@@ -67,7 +69,7 @@ def _sale(company: Company, payload: Json, clerk: Clerk) -> Json:
         "invoice_method": "order",
         "reference": payload["erp_reference"],
         "description": payload.get("reference"),
-        "sale_date": date.fromisoformat(payload["order_date"]),
+        "sale_date": day(payload, "order_date"),
         "lines": [["create", [_line(company, line) for line in payload["lines"]]]],
     }
 
@@ -91,12 +93,12 @@ def _payment_term(company: Company, party: Json, clerk: Clerk) -> int:
 
 
 def _sale_of(company: Company, reference: str) -> Json | None:
-    """The sale of an order; `SourceBroken` where there are several: which one counts nobody but a person can say."""
+    """The sale of an order; `BadInput` where there are several: which one counts nobody but a person can say."""
     domain = [["company", "=", company.id], ["reference", "=", reference], ["state", "!=", "cancelled"]]
     found = company.erp.search("sale.sale", domain, _SALE)
     if len(found) > 1:
         numbers = ", ".join(str(sale["number"] or sale["id"]) for sale in found)
-        raise SourceBroken(f"order {reference} has {len(found)} sales in the ERP ({numbers}); cancel all but one")
+        raise BadInput(f"order {reference} has {len(found)} sales in the ERP ({numbers}); cancel all but one")
     return found[0] if found else None
 
 
@@ -118,6 +120,15 @@ def _line(company: Company, line: Json) -> Json:
         "unit_price": decimal(line, "unit_price"),
         "taxes": [["add", [tax["id"] for tax in (template["account_category"] or {}).get("customer_taxes", [])]]],
     }
+
+
+def _require_customer(what: str, document: Json, payload: Json) -> None:
+    told = customer_id(document["party"])
+    if told != payload["customer_id"]:
+        ordered = f"customer {payload['customer_id']} ordered"
+        raise BadInput(
+            f"{what}: {ordered}, it is of {told} in the ERP; nothing was posted: cancel it there, then replay"
+        )
 
 
 def _require_totals(what: str, document: Json, payload: Json) -> None:

@@ -50,7 +50,7 @@ class TrytonTarget:
             raise BadInput(f"operation {message.operation!r}; allowed: {', '.join(OPERATIONS)}")
         if told.get("entity_id") not in self._companies:
             raise BadInput(f"entity_id is {told.get('entity_id')!r}; allowed: {', '.join(self._companies)}")
-        lacking = [name for name in operation.needs if told.get(name) in (None, "", [])]
+        lacking = [name for name in operation.needs if told.get(name) in (None, "")]
         if lacking:
             raise BadInput(f"{message.operation}: {', '.join(lacking)} missing in the payload; allowed: all of it")
         return operation.do(self._companies[told["entity_id"]], told, self._clerk)

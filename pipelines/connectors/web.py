@@ -19,7 +19,7 @@ import httpx
 import stamina
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
-from features.errors import BadSetting, SourceBroken, SourceError, SourceRefused
+from features.errors import BadSetting, FateUnknown, SourceBroken, SourceError, SourceRefused
 from pipelines.connectors.clocks import clock_ahead, moment, told_apart
 
 LOG = logging.getLogger(__name__)
@@ -149,7 +149,8 @@ class Web:
         `again` says whether the request may be repeated when its fate is unknown; reads may, unless told otherwise.
         What was certainly not done (429, no connection) is repeated in any case.
         `SourceRefused` for 401 and 403 (unless `allowed`), `SourceBroken` for other statuses, answers that are too
-        large and a source whose clock is not ours, `SourceError` when the source stays out of reach.
+        large and a source whose clock is not ours, `SourceError` when the source stays out of reach, `FateUnknown`
+        where what may not be repeated was sent.
         """
         request = _Request(method, path, params, body, headers, allowed)
         wait = self._retries
@@ -172,7 +173,8 @@ class Web:
         except (_AgainError, httpx.TransportError) as error:
             reason = str(error) or type(error).__name__
             tried = f"{tries} attempts" if tries > 1 else "1 attempt"
-            raise SourceError(f"{request}: no answer in {tried}: {reason}; try later") from error
+            kind = SourceError if repeatable or _undone(error) else FateUnknown
+            raise kind(f"{request}: no answer in {tried}: {reason}; try later") from error
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _once(self, request: "_Request") -> Answer:
@@ -258,18 +260,24 @@ def _on_loopback(host: str) -> bool:
 
 def _pause(error: Exception, *, repeatable: bool) -> bool | float:
     """Whether to try again, or after how many seconds."""
+    if not repeatable and not _undone(error):
+        return False
     if isinstance(error, _AgainError):
-        asked = True if error.wait_seconds is None else error.wait_seconds
-        return asked if repeatable or error.undone else False
-    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-        return True
-    return repeatable and isinstance(error, httpx.TransportError)
+        return True if error.wait_seconds is None else error.wait_seconds
+    return isinstance(error, httpx.TransportError)
+
+
+def _undone(error: Exception) -> bool:
+    """Whether the request was certainly not carried out."""
+    if isinstance(error, _AgainError):
+        return error.undone
+    return isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
 
 
 def _asked_pause(answer: httpx.Response) -> float | None:
     """The seconds of `Retry-After`, as a number or a date; none where it is absent or unreadable."""
     text = answer.headers.get("Retry-After", "").strip()
-    if text.isdigit():
+    if text.isascii() and text.isdigit():  # ² is a digit too, and no number
         return min(float(text), _LONGEST_PAUSE_SECONDS)
     until = moment(text)
     if until is None:

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from features.errors import BadInput, SourceBroken, SourceError, SourceRefused
+from features.errors import BadInput, FateUnknown, NotFound, NotYet, SourceBroken, SourceError, SourceRefused
 from pipelines.dispatch import Dispatcher, Patience
 from services.circuits import BreakerRule, Circuits
 from services.database import Database
@@ -114,7 +114,7 @@ def test_refused_credentials_stop_the_system_at_once_and_kill_no_message(world: 
     assert world.run(minutes=31) == {Fate.DELIVERED: 2}
 
 
-@pytest.mark.parametrize("no", [SourceBroken("status 422: no such customer"), BadInput("no total")])
+@pytest.mark.parametrize("no", [BadInput("no total"), NotFound("no such customer")])
 def test_a_message_that_is_refused_is_dead_and_holds_up_its_document_only(world: World, no: Exception) -> None:
     first, _, other = world.put(), world.put(idempotency_key="p2"), world.put(document="d", idempotency_key="k")
     world.targets["erp"].troubles = [no]
@@ -122,6 +122,60 @@ def test_a_message_that_is_refused_is_dead_and_holds_up_its_document_only(world:
     assert world.box.message(first).error == str(no)
     assert world.box.message(other).status is Fate.DELIVERED
     assert world.targets["erp"].asked == ["p1", "k"]
+
+
+def test_a_system_that_answers_nonsense_is_left_alone_and_kills_no_message(world: World) -> None:
+    for n in range(5):
+        world.put(document=f"d{n}", idempotency_key=f"k{n}")
+    world.targets["erp"].troubles = [SourceBroken("a page to log in")] * 9
+    assert world.run() == {Fate.WAITING: 3}
+    world.targets["erp"].troubles = []
+    assert world.run(minutes=60) == {Fate.DELIVERED: 5}
+
+
+def test_our_own_fault_with_one_message_stops_no_other_and_shows_nothing_of_it(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, _ = world.put(), world.put(document="d", idempotency_key="k")
+    world.targets["erp"].troubles = [KeyError("IBAN DE02")]
+    assert world.run() == {Fate.DEAD: 1, Fate.DELIVERED: 1}
+    assert world.box.message(first).error == "our own fault (KeyError); please report it"
+    assert "DE02" not in caplog.text
+
+
+def test_where_a_write_may_have_been_done_it_is_looked_up_only_after_a_while(world: World) -> None:
+    world.put()
+    world.targets["erp"].troubles = [FateUnknown("timeout")]
+    world.run()
+    assert world.box.next_due() == world.clock.now + world.patience.unsure
+
+
+def test_what_is_not_there_yet_is_no_outage(world: World) -> None:
+    for n in range(5):
+        world.put(document=f"d{n}", idempotency_key=f"k{n}")
+    world.targets["erp"].troubles = [NotYet("no invoice yet")] * 5
+    assert world.run() == {Fate.WAITING: 5}
+    assert world.circuits.open(now=world.clock.now) == {}
+    assert world.run(minutes=1) == {Fate.DELIVERED: 5}
+
+
+def test_a_lease_that_ended_ends_no_run(world: World) -> None:
+    world.put()
+    world.put(document="d", idempotency_key="k")
+    slow = world.targets["erp"]
+
+    class Thief:
+        def deliver(self, message: Message) -> dict[str, object]:
+            if message.idempotency_key == "p1" and not slow.asked:
+                slow.asked.append("p1")
+                world.clock.now += world.patience.lease
+                (taken,) = world.box.claim(now=world.clock.now, lease=timedelta(hours=9), limit=1)
+                assert taken.message_id == message.message_id
+                return {}
+            return slow.deliver(message)
+
+    world.targets = {"erp": Thief()}
+    assert world.run() == {Fate.SENDING: 1, Fate.DELIVERED: 1}
 
 
 def test_patience_with_one_message_ends(world: World) -> None:

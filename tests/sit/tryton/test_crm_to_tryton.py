@@ -87,7 +87,9 @@ def test_from_a_won_deal_to_a_posted_invoice(landscape: Landscape, client: Tryto
             return ingest_system(landscape, name, lake, store, clock=clock).run.counts.landed
 
         def dispatch(hours: int) -> dict[Fate, int]:
-            return dict(deliver(landscape, store, clock=lambda: now + timedelta(hours=hours), rng=Random(1)))
+            done = deliver(landscape, store, clock=lambda: now + timedelta(hours=hours), rng=Random(1))
+            assert done.passed_over == ()
+            return dict(done.fates)
 
         ingest("erp")
         assert ingest("crm") == 4, store.quarantined().select("field", "value", "allowed").rows()

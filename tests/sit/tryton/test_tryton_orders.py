@@ -10,7 +10,7 @@ from random import Random
 import polars as pl
 import pytest
 
-from features.errors import SourceError
+from features.errors import BadInput, SourceError
 from features.lake import Lake
 from features.tables import ENTITY
 from pipelines.connectors.tryton import Tryton
@@ -200,6 +200,15 @@ def test_a_corrected_order_goes_on_from_where_it_stopped(desk: Desk, order: WonO
     assert desk.dispatch() == {Fate.DELIVERED: 1}
     (sale,) = desk.sales(order.order_id)
     assert [i["total_amount"] for i in sale["invoices"]] == [Decimal("2898.84")]
+
+
+def test_a_customer_corrected_too_late_is_not_passed_over(desk: Desk, order: WonOrder) -> None:
+    desk.sync(order)
+    desk.dispatch()
+    for message in desk.outbox.messages():
+        other = replace(message, payload=message.payload | {"customer_id": "somebody else"})
+        with pytest.raises(BadInput, match=f"somebody else ordered, it is of {order.customer_id} in the ERP"):
+            desk.target.deliver(other)
 
 
 @pytest.mark.parametrize(

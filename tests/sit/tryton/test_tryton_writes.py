@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from features.errors import SourceError
+from features.errors import BadInput, SourceError
 from features.lake import Lake
 from features.tables import ALLOCATION, DISPUTE, PAYMENT
 from pipelines.connectors.tryton import Tryton
@@ -22,7 +22,7 @@ from pipelines.dispatch import Dispatcher
 from pipelines.ingest import ingest_source
 from services.circuits import Circuits
 from services.database import Database
-from services.outbox import Fate, Message, NewMessage, Outbox
+from services.outbox import Fate, Message, NewMessage, Outbox, revive
 from services.store import Store
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -42,9 +42,25 @@ class Forgetful:
         return result
 
 
+class Stopped:
+    """Delivers up to the point where the ERP refuses to go on from the draft."""
+
+    def __init__(self, target: TrytonTarget) -> None:
+        self.target = target
+
+    def deliver(self, message: Message) -> dict[str, Any]:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Tryton, "act", _refusing)
+            return self.target.deliver(message)
+
+
+def _refusing(*_: object) -> None:
+    raise BadInput("not today")
+
+
 class Desk:
     def __init__(self, database: Database, erp: Tryton, dispute: str | None) -> None:
-        self.box, self.circuits = Outbox(database), Circuits(database)
+        self.database, self.box, self.circuits = database, Outbox(database), Circuits(database)
         clerk = Clerk(lambda: datetime.now(UTC), dispute=dispute)
         self.target = TrytonTarget(erp, clerk)
         self.now = datetime.now(UTC)
@@ -54,13 +70,20 @@ class Desk:
         """The message after everything that is due was delivered, twice."""
         self.count += 1
         new = NewMessage("erp", f"document {self.count}", operation, f"{payload.get('erp_reference')}", payload, "test")
-        message = self.box.put(new, now=self.now)
+        return self._delivered(self.box.put(new, now=self.now), target or self.target)
+
+    def _delivered(self, message: str, target: object) -> Message:
         for _ in range(2):
             self.now += timedelta(hours=3)
             clock = lambda: self.now  # noqa: E731
-            targets = {"erp": target or self.target}
-            Dispatcher(self.box, self.circuits, targets, clock=clock, rng=Random(1)).run()
+            Dispatcher(self.box, self.circuits, {"erp": target}, clock=clock, rng=Random(1)).run()
         return self.box.message(message)
+
+    def again(self, message: Message, payload: dict[str, Any]) -> Message:
+        """The dead message with another payload, after it was delivered anew."""
+        with self.database.writing() as connection:
+            revive(connection, message.message_id, payload, now=self.now)
+        return self._delivered(message.message_id, self.target)
 
 
 @pytest.fixture
@@ -133,9 +156,12 @@ def test_cash_settles_its_invoices_once_although_the_answer_got_lost(
         ({"amount": "lots"}, "amount is 'lots'; allowed: a number such as 12.50"),
         ({"allocations": [{"invoice_id": "none", "amount": "1.00"}]}, "invoice_id is 'none': no account.invoice"),
         ({"entity_id": "FR01"}, "entity_id is 'FR01'; allowed: DE01, US01"),
-        ({"allocations": []}, "allocations missing in the payload"),
+        ({"allocations": None}, "allocations missing in the payload"),
+        ({"date": "2026-02-30"}, "date is '2026-02-30'; allowed: a day written as YYYY-MM-DD"),
+        ({"amount": "NaN"}, "amount is 'NaN'; allowed: a number"),
+        ({"amount": 12.5}, "amount is 12.5; allowed: a number such as 12.50, as text"),
     ],
-    ids=["currency", "amount", "number", "invoice", "entity", "allocations"],
+    ids=["currency", "amount", "number", "invoice", "entity", "allocations", "day", "no number", "binary"],
 )
 def test_cash_that_does_not_fit_is_refused_before_anything_is_booked(
     desk: Desk, client: Tryton, open_invoices: list, today: date, change: dict, said: str
@@ -144,6 +170,41 @@ def test_cash_that_does_not_fit_is_refused_before_anything_is_booked(
     assert message.status is Fate.DEAD
     assert said in str(message.error)
     assert client.search("account.statement", [["name", "=", "bank/wrong"]]) == []
+
+
+def test_one_invoice_is_not_paid_twice_by_two_allocations(desk: Desk, open_invoices: list, today: date) -> None:
+    payload = cash(open_invoices[:1], "bank/twice", today)
+    payload |= {"amount": str(open_invoices[0]["amount_to_pay"] * 2), "allocations": payload["allocations"] * 2}
+    message = desk.send("apply_cash", payload)
+    assert message.status is Fate.DEAD
+    assert "is open; allowed: up to what is open" in str(message.error)
+
+
+def test_a_receipt_that_settles_nothing_stays_on_the_account(desk: Desk, open_invoices: list, today: date) -> None:
+    payload = cash(open_invoices[:1], "bank/unapplied", today) | {"allocations": [], "amount": "11.00"}
+    message = desk.send("apply_cash", payload)
+    assert (message.error, message.result) == (None, {"statement": "bank/unapplied", "amount": "11.00"})
+
+
+def test_what_a_person_corrected_is_what_is_posted(
+    desk: Desk, clerk: TrytonSession, open_invoices: list, today: date
+) -> None:
+    """An earlier attempt left a draft; and what was posted already is not said to be what it is not."""
+    invoice = open_invoices[0]["number"]
+    told = cash(open_invoices[:1], "bank/draft", today) | {
+        "amount": "0.90",
+        "allocations": [{"invoice_id": invoice, "amount": "0.90"}],
+    }
+    stopped = Stopped(desk.target)
+    first = desk.send("apply_cash", told, stopped)
+    assert first.status is Fate.DEAD
+    (draft,) = clerk.search("account.statement", [["name", "=", "bank/draft"]], ["state"])
+    assert draft["state"] == "draft"
+    corrected = told | {"amount": "0.60", "allocations": [{"invoice_id": invoice, "amount": "0.60"}]}
+    again = desk.again(first, corrected)
+    assert (again.error, again.result) == (None, {"statement": "bank/draft", "amount": "0.60"})
+    with pytest.raises(BadInput, match=r"is in the ERP as 0\.60 EUR for 1 receivables, not as the message says"):
+        desk.target.deliver(first)
 
 
 def test_more_than_is_open_is_not_applied(desk: Desk, open_invoices: list, today: date) -> None:
