@@ -4,6 +4,7 @@ Nothing heavy is imported until a command needs it, so that `--help` answers at 
 in one line with exit code 2; a source's fault ends with 3, our own with 4.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
@@ -26,6 +27,8 @@ from pipelines.cli_options import (
     folder,
     written_file,
 )
+
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="duecast",
@@ -265,7 +268,8 @@ app.add_typer(cli_parties.app, name="parties")
 
 
 def main() -> NoReturn:
-    """Run the command line and end the process with its exit code."""
+    """Run the command line and end the process with its exit code; the files that it makes are its user's alone."""
+    os.umask(0o077)
     sys.exit(run(sys.argv[1:]))
 
 
@@ -281,10 +285,12 @@ def run(arguments: list[str]) -> int:
         sys.stderr.write(f"duecast: {error.filename or 'the system'}: {error.strerror or error}\n")
         return 2
     except typer.Exit as end:
+        if end.exit_code == INTERRUPTED:
+            sys.stderr.write("duecast: stopped\n")
         return int(end.exit_code)
     except (typer.Abort, KeyboardInterrupt):
         sys.stderr.write("duecast: stopped\n")
-        return 130
+        return INTERRUPTED
     except typer.TyperException as error:
         said = error.format_message().rstrip(".")
         if said:  # nothing is said where the help has just been shown

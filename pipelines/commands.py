@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from features.book import Book
-from features.errors import BadSetting, NotFound
+from features.errors import BadSetting, NotFound, SourceError
 from features.facts import Facts
 from features.lake import Lake
 from models import registry
@@ -17,7 +17,7 @@ from pipelines.connectors.rest import RestClient
 from pipelines.connectors.web import tell_retries
 from pipelines.evaluate import History, book_of_files, evaluate_book
 from pipelines.ingest import ingest_files, ingest_rest
-from pipelines.landscape import load_landscape
+from pipelines.landscape import System, load_landscape
 from pipelines.mapping import load
 from pipelines.quarantine import write_quarantine
 from pipelines.run_report import RunReport, render
@@ -60,7 +60,10 @@ def ingest_into(
 
 
 def ingest_system_into(name: str, *, landscape: Path | None, quarantine: Path | None, lake: str | None) -> None:
-    """Ingest a system of the landscape; show what landed, which bank files did not, where statements are missing."""
+    """Ingest a system of the landscape, and show what landed.
+
+    `SourceError` at the end names bank files that could not be read and statements that are missing.
+    """
     tell_retries()
     settings = read_settings(lake=lake, landscape=landscape)
     screen, systems = console(), load_landscape(settings.landscape)
@@ -69,9 +72,15 @@ def ingest_system_into(name: str, *, landscape: Path | None, quarantine: Path | 
         if quarantine is not None:
             write_quarantine(store, done.run.run_id, quarantine)
     _tell(screen, done.run, quarantine)
-    for line in done.complaints:
-        screen.print(f"[yellow]![/yellow] {escape(line)}")
-    screen.print(f"Lake: {settings.lake}. Next: duecast train")
+    screen.print(f"Lake: {settings.lake}. Next: {_next(systems.system(name), done.run)}")
+    if done.complaints:
+        raise SourceError("; ".join(done.complaints))
+
+
+def _next(system: System, run: RunReport) -> str:
+    if run.counts.quarantined:
+        return "duecast errors list"
+    return "duecast dispatch" if system.hubspot is not None else "duecast train, duecast score"
 
 
 def train_and_register(*, lake: str | None, mlruns: Path | None, report: Path, seed: int) -> None:

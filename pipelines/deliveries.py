@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 
-from features.errors import BadSetting, CallerError, SourceError
+from features.errors import BadSetting, CallerError, SourceError, SourceRefused
 from pipelines.connections import Manner, tryton_of
 from pipelines.connectors.tryton_clerk import Clerk
 from pipelines.connectors.tryton_target import TrytonTarget
@@ -44,12 +44,14 @@ def deliver(
         targets: dict[str, Target] = {}
         passed_over: list[str] = []
         for name in wanted:
-            if name in circuits.open(now=clock()):
+            rests_until = circuits.open(now=clock()).get(name)
+            if rests_until is not None:
+                passed_over.append(f"{name}: it failed too often and is left alone until {rests_until:%H:%M} UTC")
                 continue
             try:
                 targets[name] = stack.enter_context(target_of(landscape, name, store, clock))
             except SourceError as error:
-                circuits.failed(name, str(error), now=clock())
+                circuits.failed(name, str(error), now=clock(), at_once=isinstance(error, SourceRefused))
                 passed_over.append(f"{name}: {error}")
             except CallerError as error:
                 passed_over.append(f"{name}: {error}")

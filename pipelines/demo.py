@@ -62,8 +62,9 @@ def run(*, customers: int, keep: Path | None, stay: bool) -> None:
             with _step(screen, f"Starting the service at {service.url}"):
                 service.wait_until_ready(READY_SECONDS)
             _ask(settings, service.url, screen, home / PICTURE)
-            screen.print(_farewell(service.url, erp.base_url, home))
-            if stay or sys.stdin.isatty():
+            stays = stay or sys.stdin.isatty()
+            screen.print(_farewell(service.url, erp.base_url, home, stays=stays))
+            if stays:
                 screen.print("[bold]Ctrl-C ends both services.[/bold]")
                 _until_interrupted()
 
@@ -132,11 +133,13 @@ def _until_interrupted() -> None:
         return
 
 
-def _farewell(service: str, erp: str, home: Path) -> str:
-    places = {
+def _farewell(service: str, erp: str, home: Path, *, stays: bool) -> str:
+    running = {
         f"{service}/": "the service: its pages, health and model",
         f"{service}/v1/openapi.json": "every endpoint, with examples that work",
         f"{erp}/healthz": "the sandbox ERP",
+    }
+    places = (running if stays else {}) | {
         f"{home}/report/report.md": "the backtest with its pictures",
         f"{home}/{PICTURE}": "the table above as a picture",
     }

@@ -6,9 +6,9 @@ from pathlib import Path
 from random import Random
 
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 
+from features.errors import SourceError
 from pipelines.connectors.web import tell_retries
 from pipelines.deliveries import deliver
 from pipelines.landscape import load_landscape
@@ -20,7 +20,7 @@ from services.store import Store
 
 
 def dispatch_outbox(*, systems: tuple[str, ...], landscape: Path | None) -> None:
-    """Deliver what is due, and show how the outbox stands."""
+    """Deliver what is due, and show how the outbox stands; `SourceError` names systems that could not be reached."""
     tell_retries()
     settings = read_settings(landscape=landscape)
     screen, told = console(), load_landscape(settings.landscape)
@@ -29,10 +29,10 @@ def dispatch_outbox(*, systems: tuple[str, ...], landscape: Path | None) -> None
         outbox, resting = Outbox(store.database), Circuits(store.database).open(now=_now())
         screen.print(standing(outbox.counts(), resting))
     screen.print(f"This run: {_words(done.fates)}.")
-    for line in done.passed_over:
-        screen.print(f"[yellow]![/yellow] nothing was sent to {escape(line)}")
     if done.fates[Fate.DEAD]:
         screen.print("What could not be delivered waits for you: duecast errors list")
+    if done.passed_over:
+        raise SourceError(f"nothing was sent to {'; nor to '.join(done.passed_over)}; its messages wait")
 
 
 def standing(counts: dict[tuple[str, Fate], int], resting: dict[str, datetime]) -> Table:

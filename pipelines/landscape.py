@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from features.errors import BadSetting, NotFound
 from features.money import exponents
 from pipelines.bank.layout import Layout
+from pipelines.bank.statement import account_number
 from pipelines.connectors.hubspot_settings import WonDeals
 from pipelines.mapping_keys import Books
 from pipelines.strict_yaml import decode, nearest
@@ -153,7 +154,7 @@ class Landscape:
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is no ASCII text"
             raise BadSetting(f"{self.file}: the secret in {path} cannot be read: {reason}") from None
-        if not held or len(held) > _MOST_SECRET_BYTES:
+        if not held or len(held) > _MOST_SECRET_BYTES or not held.isprintable():
             raise BadSetting(f"{self.file}: {path} holds no secret; allowed: one line of text")
         return held
 
@@ -175,6 +176,7 @@ def parse_landscape(text: str, file: str, folder: Path) -> Landscape:
     for name, system in found.systems.items():
         _require_sound(system, f"{file}: systems.{name}")
         _require_erp(system, found.systems, f"{file}: systems.{name}")
+    _require_one_account_each(found.systems, file)
     return Landscape(found.systems, folder, file)
 
 
@@ -206,6 +208,23 @@ def _require_erp(system: System, systems: dict[str, System], place: str) -> None
     if system.hubspot.erp not in there:
         allowed = ", ".join(there) or "none is declared"
         raise BadSetting(f"{place}.hubspot.erp is {system.hubspot.erp!r}; allowed: an ERP that takes orders: {allowed}")
+
+
+def _require_one_account_each(systems: dict[str, System], file: str) -> None:
+    """Entries are known by the entity and what it calls the account: two of a name would be taken for one."""
+    named: dict[tuple[str, str], str] = {}
+    numbered: dict[tuple[str, str], str] = {}
+    for system, bank in ((name, system.bank) for name, system in systems.items() if system.bank is not None):
+        for name, account in bank.accounts.items():
+            place = f"systems.{system}.bank.accounts.{name}"
+            other = named.setdefault((account.entity, name), place)
+            if other != place:
+                told = f"{file}: {place} and {other} are both {name!r} of {account.entity}"
+                raise BadSetting(f"{told}; allowed: one account of a name in an entity, whatever its bank")
+            other = numbered.setdefault((account_number(account.number), account.currency), place)
+            if other != place:
+                told = f"{file}: {place} and {other} have the same number and currency"
+                raise BadSetting(f"{told}; allowed: each account of a bank once")
 
 
 def _require_credentials(odata: ODataSystem, place: str) -> None:

@@ -12,7 +12,7 @@ from features.errors import BadInput, BadSetting, NotFound
 from features.facts import Facts
 from features.lake import Lake
 from models.champion import champion, load, verify
-from services.predictor import predictions
+from services.predictor import BookPredictor, predictions
 from services.schemas import Prediction
 
 FORMATS = (".parquet", ".csv", ".json")
@@ -25,7 +25,8 @@ def score(
 
     as_of  answer with what was known before that day began (where each entity is); None: with all there is
 
-    `NotFound` without a champion, without open receivables, or for an id that is not open.
+    `StateError` where the lake lacks what the model reads; `NotFound` without a champion, without open receivables, or
+    for an id that is not open.
     """
     version = champion(mlruns)
     if version is None:
@@ -33,6 +34,7 @@ def score(
     verify(version, mlruns)
     model = load(version, mlruns)
     book = Book(Facts.read(lake))
+    BookPredictor(version, model, book)  # refuses a lake that lacks what the model reads
     subjects = _open(book, as_of, entity)
     missing = sorted(set(invoices) - set(subjects["invoice_id"]))
     if missing:

@@ -74,6 +74,11 @@ def tell_retries() -> None:
     set_on_retry_hooks((_tell,))
 
 
+def hush_retries() -> None:
+    """Let nobody tell of retries, where they are provoked."""
+    set_on_retry_hooks(())
+
+
 def _tell(details: RetryDetails) -> None:
     why = str(details.caused_by) or type(details.caused_by).__name__
     LOG.warning("the source did not answer (%s); asking again in %.1f s", why, details.wait_for)
@@ -168,6 +173,8 @@ class Web:
                 tries += 1
                 with attempt:
                     return self._once(request)
+        except httpx.LocalProtocolError:  # its own words show the header
+            raise BadSetting(f"{request}: a header cannot be sent; is every secret one line of plain text?") from None
         except httpx.DecodingError as error:
             raise SourceBroken(f"{request}: the answer cannot be decompressed: {error}") from error
         except (_AgainError, httpx.TransportError) as error:
@@ -264,7 +271,7 @@ def _pause(error: Exception, *, repeatable: bool) -> bool | float:
         return False
     if isinstance(error, _AgainError):
         return True if error.wait_seconds is None else error.wait_seconds
-    return isinstance(error, httpx.TransportError)
+    return isinstance(error, httpx.TransportError) and not isinstance(error, httpx.LocalProtocolError)
 
 
 def _undone(error: Exception) -> bool:

@@ -7,7 +7,7 @@ from pipelines.sit.subject import Subject
 _REACH: tuple[Check[Subject], ...] = (
     Check("reachable", "its address leads to somebody who speaks HTTP", reach_checks.reachable),
     Check("auth", "our credentials are accepted", reach_checks.let_in),
-    Check("stranger-refused", "wrong credentials are refused", reach_checks.stranger_refused),
+    Check("stranger-refused", "wrong credentials are refused", reach_checks.stranger_refused, ("reachable",)),
 )
 
 RECORD_CHECKS: tuple[Check[Subject], ...] = (

@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from features.errors import BadSetting
-from pipelines.connectors.web import tell_retries
+from pipelines.connectors.web import hush_retries
 from pipelines.landscape import Landscape, kind_of, load_landscape
 from pipelines.screen import console
 from pipelines.sit.check import run_checks
 from pipelines.sit.checks import checks_of
 from pipelines.sit.html import as_html
 from pipelines.sit.report import SitReport, as_json, as_junit, terminal
-from pipelines.sit.subject import Patience, subject_of
+from pipelines.sit.subject import EXAMINED, Patience, subject_of
 from services.settings import read_settings
 from services.signatures import read_secrets
 
@@ -35,6 +35,11 @@ def examine(
     a failed check.
     """
     system = landscape.system(name)
+    if kind_of(system) not in EXAMINED:
+        allowed = ", ".join(EXAMINED)
+        raise BadSetting(
+            f"{landscape.file}: systems.{name} is a {kind_of(system)}, which is not examined; allowed: {allowed}"
+        )
     if write and system.test_entity is None:
         raise BadSetting(f"{landscape.file}: systems.{name} has no test_entity; allowed with --write: a test company")
     with subject_of(landscape, name, now=now, write=write, secret=secret, patience=patience) as subject:
@@ -52,7 +57,7 @@ def sit(
     html: Path | None,
 ) -> bool:
     """Examine, show and write the report; whether it is a go."""
-    tell_retries()
+    hush_retries()  # some are provoked, and the check `steady` tells of the others
     settings, screen = read_settings(landscape=landscape), console()
     systems = load_landscape(settings.landscape)
     secrets = read_secrets(settings.webhook_secrets).get(target, ())

@@ -30,6 +30,7 @@ from services.store import Store
 
 SAMPLE = 500
 OTHER_PAGE_SIZE = 37  # no divisor or multiple of a usual one, so that pages end elsewhere
+EXAMINED = ("rest", "tryton", "odata", "bank")
 _URLS = {"rest": "url", "tryton": "url", "odata": "url", "bank": "mailbox"}
 
 Key = tuple[str, str]

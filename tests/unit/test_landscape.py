@@ -72,7 +72,13 @@ def test_a_file_that_is_not_there_and_a_system_that_is_not_in_it(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(None, "No such file"), (b"  \n", "holds no secret"), (b"\xff", "no ASCII text"), (b"x" * 20_000, "no secret")],
+    [
+        (None, "No such file"),
+        (b"  \n", "holds no secret"),
+        (b"\xff", "no ASCII text"),
+        (b"x" * 20_000, "no secret"),
+        (b"a\nb", "no secret"),
+    ],
 )
 def test_a_secret_that_is_none_is_named_by_its_file(tmp_path: Path, content: bytes | None, said: str) -> None:
     if content is not None:

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from features.errors import FateUnknown, SourceBroken, SourceError
+from features.errors import BadSetting, FateUnknown, SourceBroken, SourceError
 from pipelines.connectors.web import Answer, Retries, Web
 
 HASTY = Retries(attempts=4, wait_initial=0.0, wait_max=0.0, wait_jitter=0.0)
@@ -49,6 +49,15 @@ def test_a_write_that_may_be_repeated_is() -> None:
     with pytest.raises(SourceError) as caught:
         Server(*[httpx.Response(500)] * 4).post(again=True)
     assert not isinstance(caught.value, FateUnknown)
+
+
+def test_a_header_that_cannot_be_sent_is_our_mistake_and_is_not_shown() -> None:
+    server = Server(httpx.LocalProtocolError("Illegal header value b'bearer HUSH'"))
+    with pytest.raises(BadSetting, match="a header cannot be sent; is every secret one line of plain text") as caught:
+        server.post(again=True)
+    assert server.asked == 1
+    assert "HUSH" not in str(caught.value)
+    assert caught.value.__suppress_context__
 
 
 def test_an_answer_that_nobody_expects_is_named_and_not_repeated() -> None:
