@@ -334,6 +334,9 @@ BANK_STATEMENT = Table(
         Column("opening_minor", Kind.MONEY, "balance before, null for a mere advice", optional=True),
         Column("closing_minor", Kind.MONEY, "balance after, null for a mere advice", optional=True),
         Column("entries", Kind.COUNT, "how many entries it has"),
+        Column(
+            "content", Kind.TEXT, "SHA-256 of all it says, as hex: tells a repeat from an alteration", optional=True
+        ),
     ),
     (
         _is_currency("currency"),

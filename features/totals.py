@@ -1,7 +1,7 @@
 """Control totals: whether the lake holds what the source holds, by count, sums and a digest of the ids."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -53,18 +53,18 @@ def digest_of(ids: pl.Series) -> str:
     return hashlib.sha256("\n".join(ids.cast(pl.String).sort()).encode()).hexdigest()
 
 
-def differences(theirs: Totals, ours: Totals, *, apart: int = 0, doubtful: int = 0) -> list[str]:
+def differences(theirs: Totals, ours: Totals, *, apart: int = 0, doubtful: Collection[str] = ()) -> list[str]:
     """Where the totals do not tie, in words.
 
-    apart     records of theirs that are set aside and that the lake does not hold in any version
-    doubtful  records of theirs that are set aside: whatever these sum to, the lake's sums may be others
+    apart     records that stand at theirs and are set aside here, where none of the same key stands
+    doubtful  entities of theirs with records that are set aside: whatever these sum to, the lake's sums may be others
     """
     found = []
     if theirs.count != ours.count + apart:
         kept = f" and {apart} set aside" if apart else ""
         found.append(f"the source has {theirs.count:,} records, the lake {ours.count:,}{kept}")
-    if not doubtful and theirs.sums is not None and ours.sums is not None:
-        found += _different_sums(theirs.sums, ours.sums)
+    if theirs.sums is not None and ours.sums is not None:
+        found += _different_sums(_sums_without(doubtful, theirs.sums), _sums_without(doubtful, ours.sums))
     if not apart and not found and None not in (theirs.digest, ours.digest) and theirs.digest != ours.digest:
         found.append(f"the source has {theirs.count:,} records as the lake, but not the same ones")
     return found
@@ -74,6 +74,15 @@ def _sums(rows: pl.DataFrame) -> dict[str, int]:
     named = pl.concat_str("entity_id", "currency", separator=" ").alias("of")
     summed = rows.group_by(named).agg(pl.col(_AMOUNT).sum())
     return dict(summed.sort("of").iter_rows())
+
+
+def entity_of(name: str) -> str:
+    """Whose sum it is that is called "ENTITY CURRENCY"."""
+    return name.rpartition(" ")[0]
+
+
+def _sums_without(doubtful: Collection[str], sums: Mapping[str, int]) -> dict[str, int]:
+    return {name: minor for name, minor in sums.items() if entity_of(name) not in doubtful}
 
 
 def _different_sums(theirs: Mapping[str, int], ours: Mapping[str, int]) -> list[str]:

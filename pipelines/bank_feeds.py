@@ -128,6 +128,7 @@ class _Desk:
                 closing_minor=row["closing_minor"],
                 entries=row["entries"],
                 place="the lake",
+                digest=row["content"],
             )
             for row in rows.unique(["statement_id"], keep="last", maintain_order=True).iter_rows(named=True)
         ]

@@ -25,11 +25,12 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from features.contracts import QUARANTINE_SCHEMA
 from features.errors import SourceBroken
 from features.lake import Lake
 from features.tables import ENTITY, TABLES, Table
 from pipelines.complaints import COMPLAINT, PLACE
-from pipelines.connectors.records import as_json
+from pipelines.connectors.records import as_json, as_text, exact
 from pipelines.connectors.source import Batch, Json, section_of
 from pipelines.dating import Dating
 from pipelines.feeds import Feed
@@ -37,6 +38,7 @@ from pipelines.mapping_keys import Section
 from pipelines.record_feeds import record_feed
 from pipelines.run import Run, running
 from pipelines.run_report import Progress, Quiet, RunReport
+from services.runs import Counts
 from services.schemas import Delivery
 from services.store import Store
 from services.webhooks import Inbox, Version, Waiting
@@ -48,6 +50,8 @@ KEPT = timedelta(days=90)
 """How long deliveries are kept once they have landed: as long as a version may be late."""
 
 _DELIVERIES_AT_ONCE = 500
+_DELIVERY = msgspec.json.Decoder(Delivery, float_hook=exact)
+_RECORD = msgspec.json.Decoder(dict[str, Any], float_hook=exact)
 _POISON = (SourceBroken, pl.exceptions.PolarsError, ValueError, TypeError, OverflowError)
 """What reading a record may end with where it is the record's fault; a disk that is full is nobody's."""
 
@@ -106,14 +110,28 @@ class _Desk:
         return held
 
     def _land(self, deliveries: list[Waiting]) -> int:
-        read = [(waiting, msgspec.json.decode(waiting.payload, type=Delivery)) for waiting in deliveries]
         told: dict[str | None, list[tuple[Waiting, Delivery]]] = defaultdict(list)
-        for waiting, delivery in read:
+        for waiting in deliveries:
+            delivery = self._read(waiting)
             told[delivery.table if delivery.records else None].append((waiting, delivery))
         if told[None]:
             notices = [waiting.delivery_id for waiting, _ in told[None]]
             self._inbox.landed(self._run.source, notices, (), now=self._run.now)
         return sum(self._land_table(table, told[table.name]) for table in TABLES if told[table.name])
+
+    def _read(self, waiting: Waiting) -> Delivery:
+        """What was delivered; nothing where it is nested deeper than we can read here, which is kept as a complaint."""
+        try:
+            return _DELIVERY.decode(waiting.payload)
+        except RecursionError:
+            complaint = {
+                "where": f"webhook delivery {waiting.delivery_id}",
+                "field": "records",
+                "allowed": "records that are not nested too deep",
+            }
+            bad = pl.DataFrame([complaint], schema=QUARANTINE_SCHEMA)
+            self._run.set_aside("webhook", "webhook", bad, Counts(read=1, quarantined=1))
+            return Delivery()
 
     def _land_table(self, table: Table, told: list[tuple[Waiting, Delivery]]) -> int:
         """Land the deliveries about one table; how many were held."""
@@ -148,7 +166,7 @@ class _Desk:
             return []
         versions = [_version(table, record) for record in sound]
         later = self._inbox.overtaken(self._run.source, versions)
-        feed = feed_of([*sound, *(msgspec.json.decode(v.payload) for v in later)])
+        feed = feed_of([*sound, *(_RECORD.decode(v.payload) for v in later)])
         self._run.land(feed, Dating.BY_SOURCE)
         self.fresh_entities |= table is ENTITY
         bad = set(feed.bad["_row"])
@@ -197,8 +215,7 @@ def _without_booking(record: Json) -> Json:
 
 def _version(table: Table, record: Json) -> Version:
     changed_at = msgspec.convert(record["changed_at"], datetime)
-    payload = msgspec.json.encode(record).decode()
-    return Version(table.name, _key(record.get("company")), _key(record["id"]), changed_at, payload)
+    return Version(table.name, _key(record.get("company")), _key(record["id"]), changed_at, as_text(record))
 
 
 def _key(value: object) -> str:

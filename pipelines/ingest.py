@@ -81,12 +81,14 @@ def ingest_source(
     A fact is known from its change stamp on, rounded up to the millisecond. `SourceRefused`, `SourceBroken` and
     `SourceError` end the run; what landed before stays, and the next run reads the rest. Pages land together, about
     `batch_records` at a time, since many small appends make the lake slow. `every_minutes`: how often news are expected
-    of the system.
+    of the system; tables that no run gets to the end of for too long are told with the silent systems.
     """
     now, shown = _to_the_millisecond(now), progress or Quiet()
     run_of = running(name, lake, store, now=now, progress=shown, every_minutes=every_minutes)
     with _few_collections(), run_of as run:
-        for table in served.tables():
+        tables = served.tables()
+        run.expect([served.feed(table) for table in tables])
+        for table in tables:
             land_table(served, table, run, batch_records)
         return run.report()
 

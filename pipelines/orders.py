@@ -3,7 +3,7 @@
 Amounts of a line are rounded line by line, to the cent of the order's currency, half to even; their sum is the net.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
@@ -55,8 +55,9 @@ class WonOrder:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A won deal that cannot be read as an order: where it stands, all that came of it, and why."""
+    """A won deal that cannot be read as an order: which one it would be, where it stands, all that came of it, why."""
 
+    order_id: str
     place: str
     payload: Json
     violations: tuple[Violation, ...]
@@ -74,6 +75,10 @@ class WonOrders(Protocol):
         They may repeat what was read before. The last cursor of a read counts; None keeps what is remembered.
         `SourceRefused`, `SourceBroken` and `SourceError` end it.
         """
+        ...
+
+    def named(self, order_ids: Sequence[str]) -> tuple[list[WonOrder], list[Unreadable]]:
+        """These orders as they stand now; those that are won no longer are absent. Errors as of `read`."""
         ...
 
 

@@ -11,10 +11,10 @@ import polars as pl
 from features.errors import SourceBroken
 from features.lake import Lake
 from features.tables import ALLOCATION, ENTITY, INSTANT, Table
-from features.totals import differences, standing_rows, totals_of
+from features.totals import Totals, differences, entity_of, standing_rows, totals_of
 from pipelines.complaints import PLACE
 from pipelines.connectors.records import as_json, records_frame
-from pipelines.connectors.source import Batch, Source
+from pipelines.connectors.source import Batch, Json, Source
 from pipelines.dating import Dating
 from pipelines.feeds import Feed, against_invoices, checked, settled_invoices, without
 from pipelines.mapping_keys import Books, From, Section
@@ -48,18 +48,47 @@ def land_table(source: Source, table: Table, run: Run, batch_records: int) -> No
 
 
 def _read(source: Source, table: Table, run: Run, batch_records: int, cursor: str | None) -> pl.DataFrame:
-    """Read and land from `cursor`; the keys of the records that were set aside."""
-    name, reached, aside = source.feed(table), None, [pl.DataFrame(schema=dict.fromkeys(table.key, pl.String))]
+    """Read and land from `cursor`; of the records that were set aside the latest of each key."""
+    name, reached, aside = source.feed(table), None, [_aside(table, [])]
     for batch in _gathered(source.read(table, cursor, run.now), batch_records):
         feed = record_feed(name, source.section(table), table, batch, run)
         run.land(feed, Dating.BY_SOURCE)
-        wrong = [batch.records[row] for row in feed.bad["_row"].unique()]
-        keys = [(str(r.get("company")), str(r["id"]))[-len(table.key) :] for r in wrong]
-        aside.append(pl.DataFrame(keys, schema=aside[0].schema, orient="row"))
+        aside.append(_aside(table, [batch.records[row] for row in feed.bad["_row"].unique()]))
         reached = batch.cursor
     if reached is not None:
         run.advance(name, reached)
-    return pl.concat(aside).unique()
+    latest = pl.struct(*table.key).is_last_distinct()
+    return pl.concat(aside).sort("changed_at", maintain_order=True).filter(latest)
+
+
+def _aside(table: Table, records: list[Json]) -> pl.DataFrame:
+    """The table's key, when the record was changed, and whether it is taken back; no entity where none is named."""
+    told = [(r.get("company"), r["id"], r["changed_at"], r.get("deleted", False)) for r in records]
+    schema = {"entity_id": pl.String, table.id_column: pl.String, "changed_at": pl.String, "deleted": pl.Boolean}
+    rows = [
+        (None if whose is None else str(whose), str(key), at, gone)[-len(schema) :] for whose, key, at, gone in told
+    ]
+    frame = pl.DataFrame(rows, schema=schema, orient="row")
+    return frame.with_columns(pl.col("changed_at").str.to_datetime("%+", time_zone="UTC"))
+
+
+def _apart(aside: pl.DataFrame, rows: pl.DataFrame, table: Table, lake: Lake) -> int:
+    """How many records were set aside that stand at the source, while none of their key is among `rows`, which stand.
+
+    One that was taken back later than it was set aside stands nowhere.
+    """
+    key = list(table.key)
+    missing = aside.filter(~pl.col("deleted")).join(rows, on=key, how="anti")
+    versions = lake.versions(table).filter("deleted").select(*key, "known_at")
+    gone = versions.join(missing.lazy(), on=key, how="inner").filter(pl.col("known_at") >= pl.col("changed_at"))
+    return missing.join(gone.collect(), on=key, how="anti").height
+
+
+def _doubtful(aside: pl.DataFrame, theirs: Totals) -> tuple[str, ...]:
+    """The entities whose sums may be others; all, where a record does not say whose it is."""
+    if aside["entity_id"].has_nulls():
+        return tuple(sorted({entity_of(name) for name in theirs.sums or {}}))
+    return tuple(sorted(set(aside["entity_id"])))
 
 
 def _ties(source: Source, table: Table, run: Run, *, aside: pl.DataFrame | None = None) -> bool:
@@ -74,12 +103,12 @@ def _ties(source: Source, table: Table, run: Run, *, aside: pl.DataFrame | None 
     name, controls = source.feed(table), Controls(run.store.database)
     rows = standing_rows(run.lake, table, run.source)
     ours, found = totals_of(rows, table), list[str]()
-    apart = doubtful = 0
+    apart, doubtful = 0, tuple[str, ...]()
     if differences(theirs, ours):
         last = controls.last(run.source, name) or Control(theirs, ours)
         apart, doubtful = last.apart, last.doubtful
         if aside is not None:
-            apart, doubtful = aside.join(rows, on=list(table.key), how="anti").height, aside.height
+            apart, doubtful = _apart(aside, rows, table, run.lake), _doubtful(aside, theirs)
         found = differences(theirs, ours, apart=apart, doubtful=doubtful)
     if found and aside is None:
         return False
@@ -107,9 +136,9 @@ def record_feed(name: str, section: Section, table: Table, batch: Batch, run: Ru
     told = told.with_columns(pl.lit(None, pl.String).alias(column) for column in sorted(silent))
     shaped = shape(section, told, entity=_WHOSE, style=Style(), setting=Setting(run.source, _books(run.lake), run.now))
     latest = _latest_in_its_millisecond(shaped.rows, told, table)
-    known = _known_first(latest, told, table, run.lake)
+    known = _known_first(latest, told, table, run)
     feed = checked(name, replace(shaped, rows=known), table, partial(as_json, batch.records), unique_ids=False)
-    feed = replace(feed, superseded=shaped.rows.height - latest.height)
+    feed = replace(feed, superseded=shaped.rows.height - known.height)
     feed = without(feed, _of_the_future(feed.rows, told, run.now))
     if table is not ALLOCATION:
         return feed
@@ -134,21 +163,42 @@ def _latest_in_its_millisecond(rows: pl.DataFrame, frame: pl.DataFrame, table: T
     return stamped.filter(last.fill_null(value=True)).drop("changed_at")
 
 
-def _known_first(rows: pl.DataFrame, frame: pl.DataFrame, table: Table, lake: Lake) -> pl.DataFrame:
-    """The rows, those of facts that the lake does not know yet dated by when the source booked them, if it says so.
+def _known_first(rows: pl.DataFrame, frame: pl.DataFrame, table: Table, run: Run) -> pl.DataFrame:
+    """The rows, those that are the first of their fact dated by when the source booked them, if it says so.
 
-    Else a ledger that is read for the first time would seem to have learnt everything when it was last touched.
+    Else a ledger that is read for the first time would seem to have learnt everything when it was last touched. Where
+    an earlier version was set aside nothing is the first: what a later one says was not known then. Bygone states of
+    facts that are known, be it as set aside, are left out.
     """
     if frame["known_at"].null_count() == frame.height:
         return rows
     keys = list(table.key)
-    held = lake.versions(table).select(keys).join(rows.lazy().select(keys), on=keys, how="semi").unique().collect()
-    booked = frame.select("_row", pl.col("known_at").str.to_datetime("%+", time_zone="UTC").alias("_booked"))
-    told = rows.join(booked, on="_row", how="left", maintain_order="left")
+    held = run.lake.versions(table).select(keys).join(rows.lazy().select(keys), on=keys, how="semi").unique().collect()
+    told = rows.join(_booked(frame, table, run), on="_row", how="left", maintain_order="left")
     told = told.join(held.with_columns(_held=pl.lit(value=True)), on=keys, how="left", maintain_order="left")
-    first = (pl.col("known_at") == pl.col("known_at").min().over(keys)) & pl.col("_held").is_null()
+    earliest = pl.col("known_at") == pl.col("known_at").min().over(keys)
+    first = pl.col("_first") & earliest & pl.col("_held").is_null()
+    told = told.filter(first | ~(pl.col("_bygone") & pl.col("_booked").is_not_null()))
     stamp = pl.when(first & ~pl.col("deleted")).then(pl.min_horizontal("known_at", _up_to_the_millisecond("_booked")))
-    return told.with_columns(stamp.otherwise("known_at").cast(INSTANT).alias("known_at")).drop("_booked", "_held")
+    return told.with_columns(stamp.otherwise("known_at").cast(INSTANT).alias("known_at")).select(rows.columns)
+
+
+def _booked(frame: pl.DataFrame, table: Table, run: Run) -> pl.DataFrame:
+    """Of each record when it was booked, whether it is bygone, and whether it is the first version of it ever told."""
+    whose = ["company", "id"]
+    stamps = pl.col("changed_at", "known_at").str.to_datetime("%+", time_zone="UTC")
+    told = frame.select("_row", *whose, stamps, (pl.col("bygone") == "true").fill_null(value=False).alias("_bygone"))
+    told = told.join(_set_aside(table, run), on=whose, how="left", nulls_equal=True, maintain_order="left")
+    first = pl.min_horizontal(pl.col("changed_at").min().over(whose), "_aside")
+    return told.select("_row", "_bygone", pl.col("known_at").alias("_booked"), _first=pl.col("changed_at") == first)
+
+
+def _set_aside(table: Table, run: Run) -> pl.DataFrame:
+    """Company and id of the records in quarantine, and the change of the earliest of them as `_aside`."""
+    payload = run.store.quarantined(source=run.source, table=table.name, limit=None)["payload"]
+    told = {name: payload.str.json_path_match(f"$.{name}") for name in ("company", "id", "changed_at")}
+    at = pl.col("changed_at").str.to_datetime("%+", time_zone="UTC", strict=False)
+    return pl.DataFrame(told).group_by("company", "id").agg(at.min().alias("_aside"))
 
 
 def _up_to_the_millisecond(column: str) -> pl.Expr:

@@ -1,6 +1,6 @@
 """One ingest under way: what landed, what was set aside, what the store was told."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -62,6 +62,11 @@ class Run:
     def advance(self, feed: str, cursor: str) -> None:
         """Remember where the next read of the feed starts."""
         self.store.commit_page(self.run_id, feed, Counts(), now=self.now, cursor=cursor)
+
+    def expect(self, feeds: Collection[str]) -> None:
+        """The feeds that this run means to read, as every run of the source: one that is never read will be told."""
+        beats = Heartbeats(self.store.database)
+        beats.expect(self.source, feeds, now=self.now, every_minutes=self.every_minutes)
 
     @contextmanager
     def feed(self, name: str, table: str, total: int | None) -> Iterator[None]:

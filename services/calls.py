@@ -17,7 +17,10 @@ from sqlalchemy import ColumnElement, insert, select
 from services.database import Database
 from services.state_tables import call
 
-_ID = re.compile(r"(?<=/)[0-9a-fA-F-]*[0-9][0-9a-fA-F-]*(?=/|$)|\([^)]*\)")
+_KEY = re.compile(r"\([^)]*\)")
+_NAME = re.compile(r"[^0-9]*|v[0-9]{1,2}|odata[0-9]")
+"""A part of a path that is no id: it has no digit, or is the version of an interface."""
+
 _HELD = 500
 
 
@@ -107,7 +110,7 @@ class Calls:
     def outages(self, *, since: datetime, until: datetime | None = None) -> list[Outage]:
         """Every stretch in which a system did not answer, as the calls before `until` tell, first begun first."""
         columns = (call.c.system, call.c.at, call.c.status)
-        query = select(*columns).where(_within(since, until)).order_by(call.c.position)
+        query = select(*columns).where(_within(since, until)).order_by(call.c.at, call.c.position)
         down: dict[str, datetime] = {}
         ended: list[Outage] = []
         with self._db.reading() as connection:
@@ -125,12 +128,13 @@ class Calls:
 
 
 def endpoint_of(told: str) -> str:
-    """Method and path without ids.
+    """Method and path without ids: what stands in brackets, and every part of the path that holds a digit.
 
-    >>> endpoint_of("GET /rest/model/sale.sale/17/quote"), endpoint_of("GET /sap/A_Order('0001')/to_Item")
-    ('GET /rest/model/sale.sale/{id}/quote', 'GET /sap/A_Order{id}/to_Item')
+    >>> endpoint_of("GET /crm/v3/deals/D-17/quote"), endpoint_of("GET /sap/A_Order('0001')/to_Item")
+    ('GET /crm/v3/deals/{id}/quote', 'GET /sap/A_Order{id}/to_Item')
     """
-    return _ID.sub("{id}", told)
+    method, space, path = _KEY.sub("{id}", told).partition(" ")
+    return method + space + "/".join(part if _NAME.fullmatch(part) else "{id}" for part in path.split("/"))
 
 
 def _within(since: datetime, until: datetime | None) -> ColumnElement[bool]:

@@ -4,10 +4,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, case, select, update
 
-from services.database import Database
+from services.database import Database, dialect_insert
 from services.state_tables import circuit
 
 
@@ -45,17 +44,23 @@ class Circuits:
         `at_once` does not wait for more of them: where credentials are refused every message would be.
         """
         with self._db.writing() as connection:
-            before = connection.execute(select(circuit.c.failures).where(circuit.c.system == system)).scalar() or 0
-            failures = max(before + 1, self._rule.failures if at_once else 0)
+            failures = _counted(connection, system, self._rule.failures if at_once else 1)
             pause = self._rule.pause_after(failures)
             until = None if pause is None else now + pause
-            row = {"failures": failures, "rests_until": until, "reason": reason}
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-            insert = dialect.insert(circuit).values(system=system, **row)
-            connection.execute(insert.on_conflict_do_update(index_elements=["system"], set_=row))
+            told = update(circuit).where(circuit.c.system == system).values(rests_until=until, reason=reason)
+            connection.execute(told)
         return until
 
     def worked(self, systems: Collection[str]) -> None:
         """These systems answer."""
         with self._db.writing() as connection:
             connection.execute(circuit.delete().where(circuit.c.system.in_(list(systems))))
+
+
+def _counted(connection: Connection, system: str, least: int) -> int:
+    """One failure more, and at least so many; the database counts, since several processes may fail at once."""
+    more = circuit.c.failures + 1
+    insert = dialect_insert(connection, circuit).values(system=system, failures=least)
+    change = {"failures": case((more < least, least), else_=more)}
+    counted = insert.on_conflict_do_update(index_elements=["system"], set_=change).returning(circuit.c.failures)
+    return int(connection.execute(counted).scalar_one())

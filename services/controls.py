@@ -16,15 +16,15 @@ from services.state_tables import control_total, run
 class Control:
     """The totals of both sides.
 
-    apart        records of theirs that are set aside and not held in any version
-    doubtful     records of theirs that are set aside
+    apart        records that stand at theirs and are set aside here, where none of the same key stands
+    doubtful     entities with records of theirs that are set aside, whose sums are not compared
     differences  in words; none where everything is explained
     """
 
     theirs: Totals
     ours: Totals
     apart: int = 0
-    doubtful: int = 0
+    doubtful: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()
 
     @property
@@ -35,8 +35,8 @@ class Control:
 
 class _Detail(msgspec.Struct):
     apart: int
-    doubtful: int
     differences: tuple[str, ...]
+    doubtful_entities: tuple[str, ...] = ()  # absent from what was kept when they were only counted
 
 
 class Controls:
@@ -52,9 +52,7 @@ class Controls:
             "verdict": "ties" if control.ties else "differs",
             "theirs": msgspec.json.encode(control.theirs).decode(),
             "ours": msgspec.json.encode(control.ours).decode(),
-            "detail": msgspec.json.encode(
-                {"apart": control.apart, "doubtful": control.doubtful, "differences": control.differences}
-            ).decode(),
+            "detail": msgspec.json.encode(_Detail(control.apart, control.differences, control.doubtful)).decode(),
         }
         with self._db.writing() as connection:
             dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
@@ -71,4 +69,4 @@ class Controls:
             return None
         theirs, ours = (msgspec.json.decode(text, type=Totals) for text in (row.theirs, row.ours))
         detail = msgspec.json.decode(row.detail, type=_Detail)
-        return Control(theirs, ours, detail.apart, detail.doubtful, detail.differences)
+        return Control(theirs, ours, detail.apart, detail.doubtful_entities, detail.differences)

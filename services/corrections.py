@@ -14,10 +14,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, text
+from sqlalchemy import Connection, Row, select
 
 from features.errors import BadInput
-from services.database import Database
+from services.database import Database, one_at_a_time
 from services.state_tables import correction
 
 Json = dict[str, Any]
@@ -131,7 +131,7 @@ class Corrections:
         kept = None if entry.payload is None else json.dumps(entry.payload)
         row = {"case_id": case_id, "action": entry.action, "at": entry.at, "payload": kept}
         with self._db.writing() as connection:
-            _one_at_a_time(connection, case_id)
+            one_at_a_time(connection, f"case {case_id}")
             query = select(correction).where(correction.c.case_id == case_id).order_by(correction.c.position)
             _require_unchanged(case_id, [_entry(found) for found in connection.execute(query)], seen)
             also(connection)
@@ -156,12 +156,6 @@ def _require_unchanged(case_id: str, history: Sequence[Entry], seen: int) -> Non
     last = history[-1]
     acted = f"{last.who} was faster ({last.action}, {last.at:%Y-%m-%d %H:%M:%S} UTC)"
     raise BadInput(f"case {case_id}: {acted}; look at it again with `duecast errors show {case_id}`")
-
-
-def _one_at_a_time(connection: Connection, case_id: str) -> None:
-    """SQLite has one writer at a time anyway."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:key))"), {"key": f"case {case_id}"})
 
 
 def _entry(row: Row[Any]) -> Entry:

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, make_url, select, text, update
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, insert, make_url, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, StatementError
 
 from features.errors import BadSetting, StateError
@@ -31,7 +32,7 @@ class Database:
         parsed = _supported(url)
         self._shown = parsed.set(query={}).render_as_string(hide_password=True)  # the query may hold a password too
         self._writes = _engine(parsed)
-        self._reads = self._writes.execution_options(**{_READ_ONLY: True})
+        self._reads = self._writes.execution_options(**_reads_of(self._writes))
         try:
             with self.writing() as connection:
                 _set_up(connection, self._shown)
@@ -54,6 +55,17 @@ class Database:
     def close(self) -> None:
         """Give the connections back; the object is of no use afterwards."""
         self._writes.dispose()
+
+
+def dialect_insert(connection: Connection, table: Table) -> Any:  # two inserts with one face but no base class
+    """An insert that can say what to do `on_conflict`."""
+    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+
+
+def one_at_a_time(connection: Connection, what: str) -> None:
+    """Wait for every other transaction about `what`, until it is over; SQLite has one writer at a time anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:key))"), {"key": what})
 
 
 def _supported(url: str) -> URL:
@@ -100,6 +112,11 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # sqlite3.Connec
 def _begin_sqlite(connection: Connection) -> None:
     read_only = connection.get_execution_options().get(_READ_ONLY, False)
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def _reads_of(engine: Engine) -> dict[str, Any]:
+    """The options of a reading transaction: each of PostgreSQL's statements has a view of its own by default."""
+    return {_READ_ONLY: True} | ({"isolation_level": "REPEATABLE READ"} if engine.name == "postgresql" else {})
 
 
 def _set_up(connection: Connection, shown: str) -> None:

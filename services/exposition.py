@@ -17,7 +17,7 @@ from services.database import Database
 from services.heartbeats import Heartbeats
 from services.outbox import Outbox
 from services.runs import Status
-from services.state_tables import circuit, control_total, heartbeat, outbox, run, run_feed
+from services.state_tables import awaited_feed, circuit, control_total, heartbeat, outbox, run, run_feed
 from services.webhooks import Inbox
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -121,9 +121,11 @@ def _silence(database: Database, now: datetime) -> Samples:
 
 
 def _silent(database: Database, now: datetime) -> Samples:
-    expected = select(heartbeat.c.source).where(heartbeat.c.every_minutes.is_not(None)).distinct()
+    beating = select(heartbeat.c.source).where(heartbeat.c.every_minutes.is_not(None)).distinct()
+    awaited = select(awaited_feed.c.source).distinct()  # also of systems that were never read
+    expected = {row.source for query in (beating, awaited) for row in _rows(database, query)}
     silent = {silence.source for silence in Heartbeats(database).silent(now=now)}
-    for (source,) in _rows(database, expected.order_by(heartbeat.c.source)):
+    for source in sorted(expected):
         yield (source,), source in silent
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, update
 
 from features.errors import BadInput, NotFound, StateError
-from services.database import Database
+from services.database import Database, dialect_insert
 from services.state_tables import outbox
 
 
@@ -53,7 +53,11 @@ class NewMessage:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message of the outbox. `claim` proves that the holder may settle it."""
+    """A message of the outbox.
+
+    given  the payload as it was put, whatever a person made of it since
+    claim  proves that the holder may settle it
+    """
 
     message_id: str
     system: str
@@ -61,6 +65,7 @@ class Message:
     operation: str
     idempotency_key: str
     payload: dict[str, Any]
+    given: dict[str, Any]
     status: Fate
     attempts: int
     due_at: datetime
@@ -105,18 +110,6 @@ class Outbox:
         """The target will not take it as it is: it waits for a person, and so do those behind it."""
         self._settle(message, Fate.DEAD, finished_at=now, error=reason)
 
-    def revived(self, message_id: str, payload: dict[str, Any], *, now: datetime) -> None:
-        """A dead message is due again, with `payload`. `BadInput` where it is not dead."""
-        self.message(message_id)
-        with self._db.writing() as connection:
-            revive(connection, message_id, payload, now=now)
-
-    def discarded(self, message_id: str, *, now: datetime) -> None:
-        """A dead message will never be delivered. `BadInput` where it is not dead."""
-        self.message(message_id)
-        with self._db.writing() as connection:
-            discard(connection, message_id, now=now)
-
     def message(self, message_id: str) -> Message:
         """One message; `NotFound` where there is none of that id."""
         with self._db.reading() as connection:
@@ -158,12 +151,14 @@ class Outbox:
 def put(connection: Connection, new: NewMessage, *, now: datetime) -> str:
     """As `Outbox.put`, within the caller's transaction: a decision and its message are kept together or not at all."""
     content = json.dumps(new.payload, sort_keys=True)
-    known = (outbox.c.system == new.system) & (outbox.c.idempotency_key == new.idempotency_key)
-    found = connection.execute(select(outbox).where(known)).one_or_none()
-    if found is None:
-        message_id = secrets.token_hex(8)
-        connection.execute(outbox.insert().values(_row(new, content, message_id, now)))
+    message_id = secrets.token_hex(8)
+    # first the attempt: of two who look first, both would find nothing
+    insert = dialect_insert(connection, outbox).values(_row(new, content, message_id, now))
+    added = insert.on_conflict_do_nothing(index_elements=["system", "idempotency_key"]).returning(outbox.c.position)
+    if connection.execute(added).scalar() is not None:
         return message_id
+    known = (outbox.c.system == new.system) & (outbox.c.idempotency_key == new.idempotency_key)
+    found = connection.execute(select(outbox).where(known)).one()
     if (found.document, found.operation, found.given) != (new.document, new.operation, content):
         used = f"key {new.idempotency_key!r} was used for another message ({found.message_id})"
         raise BadInput(f"{new.system}: {used}; allowed: a key of its own for every write")
@@ -171,13 +166,13 @@ def put(connection: Connection, new: NewMessage, *, now: datetime) -> str:
 
 
 def revive(connection: Connection, message_id: str, payload: dict[str, Any], *, now: datetime) -> None:
-    """As `Outbox.revived`, within the caller's transaction."""
+    """A dead message is due again, with `payload`, in the caller's transaction. `BadInput` where it is not dead."""
     again = {"payload": json.dumps(payload), "due_at": now, "finished_at": None, "attempts": 0}
     _by_hand(connection, message_id, Fate.WAITING, **again)
 
 
 def discard(connection: Connection, message_id: str, *, now: datetime) -> None:
-    """As `Outbox.discarded`, within the caller's transaction."""
+    """A dead message is never delivered, in the caller's transaction. `BadInput` where it is not dead."""
     _by_hand(connection, message_id, Fate.DISCARDED, finished_at=now)
 
 
@@ -237,6 +232,7 @@ def _message(row: Row[Any]) -> Message:
         operation=row.operation,
         idempotency_key=row.idempotency_key,
         payload=json.loads(row.payload),
+        given=json.loads(row.given),
         status=Fate(row.status),
         attempts=row.attempts,
         due_at=row.due_at,

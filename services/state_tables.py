@@ -47,6 +47,17 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class Prose(TypeDecorator[str]):
+    """Text that others wrote: PostgreSQL takes no NUL, so its symbol (␀) is kept in its place."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Without NUL."""
+        return None if value is None else value.replace("\0", "\N{SYMBOL FOR NULL}")
+
+
 METADATA = MetaData()
 
 schema_version = Table("schema_version", METADATA, Column("version", Integer, primary_key=True))
@@ -56,7 +67,7 @@ cursor = Table(
     METADATA,
     Column("source", String, primary_key=True),
     Column("feed", String, primary_key=True),
-    Column("value", Text, nullable=False),
+    Column("value", Prose, nullable=False),
     Column("updated_at", Instant, nullable=False),
 )
 
@@ -68,7 +79,7 @@ run = Table(
     Column("status", String, nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("finished_at", Instant),
-    Column("error", Text),
+    Column("error", Prose),
     Index("run_by_start", "started_at"),
 )
 
@@ -84,7 +95,7 @@ run_feed = Table(
     Column("quarantined", BigInteger, nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("finished_at", Instant),
-    Column("error", Text),
+    Column("error", Prose),
 )
 
 quarantine = Table(
@@ -94,11 +105,11 @@ quarantine = Table(
     Column("run_id", ForeignKey("run.run_id"), nullable=False),
     Column("source", String, nullable=False),
     Column("table", String, nullable=False),
-    Column("where", Text),
+    Column("where", Prose),
     Column("field", String, nullable=False),
-    Column("value", Text),
-    Column("allowed", Text, nullable=False),
-    Column("payload", Text),
+    Column("value", Prose),
+    Column("allowed", Prose, nullable=False),
+    Column("payload", Prose),
     Column("times", BigInteger, nullable=False),
     Column("first_seen", Instant, nullable=False),
     Column("last_seen", Instant, nullable=False),
@@ -115,8 +126,8 @@ outbox = Table(
     Column("document", String, nullable=False),
     Column("operation", String, nullable=False),
     Column("idempotency_key", String, nullable=False),
-    Column("payload", Text, nullable=False),
-    Column("given", Text, nullable=False),  # the payload as it was put, whatever a person made of it since
+    Column("payload", Prose, nullable=False),
+    Column("given", Prose, nullable=False),  # the payload as it was put, whatever a person made of it since
     Column("status", String, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("due_at", Instant, nullable=False),
@@ -125,8 +136,8 @@ outbox = Table(
     Column("created_at", Instant, nullable=False),
     Column("created_by", String, nullable=False),
     Column("finished_at", Instant),
-    Column("result", Text),
-    Column("error", Text),
+    Column("result", Prose),
+    Column("error", Prose),
     UniqueConstraint("system", "idempotency_key"),
     Index("outbox_by_document", "system", "document", "position"),
     Index("outbox_by_status", "status", "due_at"),
@@ -138,7 +149,7 @@ circuit = Table(
     Column("system", String, primary_key=True),
     Column("failures", Integer, nullable=False),  # in a row
     Column("rests_until", Instant),  # nothing is sent before
-    Column("reason", Text),
+    Column("reason", Prose),
 )
 
 correction = Table(
@@ -148,9 +159,9 @@ correction = Table(
     Column("case_id", String(16), nullable=False),
     Column("action", String, nullable=False),
     Column("at", Instant, nullable=False),
-    Column("who", String, nullable=False),
-    Column("why", Text, nullable=False),
-    Column("payload", Text),
+    Column("who", Prose, nullable=False),
+    Column("why", Prose, nullable=False),
+    Column("payload", Prose),
     Index("correction_by_case", "case_id", "position"),
 )
 
@@ -173,9 +184,9 @@ control_total = Table(
     Column("feed", String, primary_key=True),
     Column("at", Instant, nullable=False),
     Column("verdict", String, nullable=False),
-    Column("theirs", Text, nullable=False),  # count, sums by currency and digest, as JSON
-    Column("ours", Text, nullable=False),
-    Column("detail", Text),
+    Column("theirs", Prose, nullable=False),  # count, sums by currency and digest, as JSON
+    Column("ours", Prose, nullable=False),
+    Column("detail", Prose),
 )
 
 heartbeat = Table(
@@ -186,8 +197,16 @@ heartbeat = Table(
     Column("table", String, nullable=False),
     Column("read_at", Instant, nullable=False),  # the last time that it was read to the end
     Column("news_at", Instant),  # the last time that it brought something new
-    Column("reaches_to", Instant),  # the latest instant that the source speaks of
     Column("every_minutes", Integer),  # how often news are expected; null where that is unknown
+)
+
+awaited_feed = Table(  # feeds that a run meant to read and that none has read to their end since
+    "awaited_feed",
+    METADATA,
+    Column("source", String, primary_key=True),
+    Column("feed", String, primary_key=True),
+    Column("since", Instant, nullable=False),
+    Column("every_minutes", Integer, nullable=False),
 )
 
 webhook = Table(
@@ -199,7 +218,7 @@ webhook = Table(
     Column("received_at", Instant, nullable=False),
     Column("sent_at", Instant, nullable=False),
     Column("digest", String(64), nullable=False),
-    Column("payload", Text, nullable=False),
+    Column("payload", Prose, nullable=False),
     Column("landed_at", Instant),
     Index("webhook_waiting", "source", "landed_at", "position"),
 )
@@ -212,7 +231,7 @@ webhook_record = Table(  # the versions that landed from deliveries, for those t
     Column("table", String, primary_key=True),
     Column("company", String, primary_key=True),
     Column("changed_at", Instant, primary_key=True),
-    Column("payload", Text, nullable=False),
+    Column("payload", Prose, nullable=False),
 )
 
 party_decision = Table(
@@ -221,6 +240,6 @@ party_decision = Table(
     Column("position", Integer, primary_key=True, autoincrement=True),
     Column("decision_id", String, nullable=False, unique=True),
     Column("at", Instant, nullable=False),
-    Column("who", String, nullable=False),
-    Column("decision", Text, nullable=False),
+    Column("who", Prose, nullable=False),
+    Column("decision", Prose, nullable=False),
 )

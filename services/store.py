@@ -12,13 +12,12 @@ from datetime import datetime
 from typing import Any, Self
 
 import polars as pl
-from sqlalchemy import Connection, Row, Table, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, select, update
 
 from features.contracts import QUARANTINE_SCHEMA, require_schema
 from features.errors import NotFound
 from services import state_tables as db
-from services.database import Database
+from services.database import Database, dialect_insert
 from services.runs import Counts, FeedRun, Run, Status
 
 QUARANTINED_SCHEMA: dict[str, pl.DataType] = (
@@ -60,11 +59,6 @@ class Store:
         with self._db.reading() as connection:
             return connection.execute(select(db.cursor.c.value).where(at)).scalar()
 
-    def set_cursor(self, source: str, feed: str, value: str, *, now: datetime) -> None:
-        """Remember where the next read starts. Within a run use `commit_page`, which moves it with the counts."""
-        with self._db.writing() as connection:
-            _set_cursor(connection, source, feed, value, now)
-
     def start_run(self, source: str, *, now: datetime) -> str:
         """A new run's id. Runs of the source that never ended are INTERRUPTED from here on."""
         run_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
@@ -88,6 +82,7 @@ class Store:
     ) -> None:
         """Add a page's counts, quarantine its bad rows (by table) and move the cursor: all of it or nothing.
 
+        The same payload breaking the same rule (`QUARANTINE_SCHEMA`) again raises its `times`.
         Call it after the lake has the page: if we are killed in between, the page is read again and adds nothing.
         """
         with self._db.writing() as connection:
@@ -97,12 +92,6 @@ class Store:
                 _quarantine(connection, run_id, source, table, rows, now)
             if cursor is not None:
                 _set_cursor(connection, source, feed, cursor, now)
-
-    def quarantine(self, run_id: str, source: str, table: str, bad: pl.DataFrame, *, now: datetime) -> None:
-        """Keep violations (`QUARANTINE_SCHEMA`). The same payload breaking the same rule again raises its `times`."""
-        with self._db.writing() as connection:
-            _source_of(connection, run_id)
-            _quarantine(connection, run_id, source, table, bad, now)
 
     def finish_feed(self, run_id: str, feed: str, *, now: datetime, error: str | None = None) -> None:
         """End a feed: FAILED with an `error` or where its counts do not tie, else DONE."""
@@ -157,10 +146,6 @@ class Store:
         return pl.DataFrame(rows, schema=QUARANTINED_SCHEMA, orient="row")
 
 
-def _upsert(connection: Connection, table: Table) -> Any:  # the two dialects' inserts share a face but no base class
-    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
-
-
 def _source_of(connection: Connection, run_id: str) -> str:
     source = connection.execute(select(db.run.c.source).where(db.run.c.run_id == run_id)).scalar()
     if source is None:
@@ -171,13 +156,13 @@ def _source_of(connection: Connection, run_id: str) -> str:
 def _set_cursor(connection: Connection, source: str, feed: str, value: str, now: datetime) -> None:
     row = {"source": source, "feed": feed, "value": value, "updated_at": now}
     change = {"value": value, "updated_at": now}
-    insert = _upsert(connection, db.cursor).values(row)
+    insert = dialect_insert(connection, db.cursor).values(row)
     connection.execute(insert.on_conflict_do_update(index_elements=["source", "feed"], set_=change))
 
 
 def _add_counts(connection: Connection, run_id: str, feed: str, counts: Counts, now: datetime) -> None:
     added = {name: getattr(counts, name) for name in Counts.__slots__}
-    insert = _upsert(connection, db.run_feed).values(
+    insert = dialect_insert(connection, db.run_feed).values(
         run_id=run_id, feed=feed, status=Status.RUNNING, started_at=now, **added
     )
     change = {name: db.run_feed.c[name] + value for name, value in added.items()}
@@ -191,11 +176,11 @@ def _quarantine(connection: Connection, run_id: str, source: str, table: str, ba
     seen = {"first_seen": now, "last_seen": now, "run_id": run_id, "source": source, "table": table}
     rows: dict[str, dict[str, object]] = {}
     times: Counter[str] = Counter()
-    for violation in bad.with_columns(pl.all().str.replace_all("\0", "\N{SYMBOL FOR NULL}", literal=True)).to_dicts():
+    for violation in bad.to_dicts():
         key = _violation_id(source, table, violation)
         times[key] += 1
         rows[key] = violation | seen | {"violation_id": key, "times": times[key]}
-    insert = _upsert(connection, db.quarantine)
+    insert = dialect_insert(connection, db.quarantine)
     change = {name: insert.excluded[name] for name in ("where", "value", "run_id", "last_seen")}
     change["times"] = db.quarantine.c.times + insert.excluded.times
     connection.execute(insert.on_conflict_do_update(index_elements=["violation_id"], set_=change), list(rows.values()))

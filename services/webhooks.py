@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from hashlib import sha256
-from typing import Any
 
-from sqlalchemy import Connection, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import func, select, update
 
-from services.database import Database
+from services.database import Database, dialect_insert, one_at_a_time
 from services.state_tables import webhook, webhook_record
 
 _AT_ONCE = 500  # rows in one statement: databases have a limit on parameters
@@ -66,9 +64,12 @@ class Inbox:
         mine = (webhook.c.source == source) & (webhook.c.delivery_id == delivery_id)
         row: dict[str, object] = {"source": source, "delivery_id": delivery_id, "digest": digest, "payload": body}
         with self._db.writing() as connection:
+            one_at_a_time(connection, f"webhooks of {source}")  # no two get the same position
             last = connection.execute(select(func.max(webhook.c.position)).where(webhook.c.source == source)).scalar()
             row |= {"position": (last or 0) + 1, "sent_at": sent_at, "received_at": now}
-            added = _insert(connection, webhook).values(row).on_conflict_do_nothing().returning(webhook.c.position)
+            added = (
+                dialect_insert(connection, webhook).values(row).on_conflict_do_nothing().returning(webhook.c.position)
+            )
             if connection.execute(added).scalar() is not None:
                 return Kept.NEW
             held = connection.execute(select(webhook.c.digest).where(mine)).scalar()
@@ -118,7 +119,7 @@ class Inbox:
         ]
         with self._db.writing() as connection:
             if rows:
-                connection.execute(_insert(connection, webhook_record).on_conflict_do_nothing(), rows)
+                connection.execute(dialect_insert(connection, webhook_record).on_conflict_do_nothing(), rows)
             for some in _in_parts(deliveries):
                 mine = (webhook.c.source == source) & webhook.c.delivery_id.in_(some)
                 connection.execute(update(webhook).where(mine).values(landed_at=now))
@@ -130,10 +131,6 @@ class Inbox:
         with self._db.writing() as connection:
             connection.execute(webhook_record.delete().where(old))
             return int(connection.execute(webhook.delete().where(gone)).rowcount)
-
-
-def _insert(connection: Connection, table: Any) -> Any:  # the two dialects' inserts share a face but no base class
-    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
 
 
 def _in_parts(ids: Collection[str]) -> Iterator[list[str]]:

@@ -27,6 +27,7 @@ def statement_record(statement: Statement, *, entity_id: str, account_id: str, k
         "opening": _major(statement.opening_minor, statement.currency),
         "closing": _major(statement.closing_minor, statement.currency),
         "entries": len(statement.entries),
+        "content": statement.digest,
     }
 
 

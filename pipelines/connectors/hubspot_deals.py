@@ -78,7 +78,14 @@ def order_of(deal: Deal, settings: WonDeals) -> WonOrder | Unreadable:
     """The order as the deal tells it, its figures unjudged (see `pipelines.orders.faults_of`)."""
     faults: list[Violation] = []
     order = _order(deal, settings, faults)
-    return Unreadable(deal.place, deal.payload, tuple(faults)) if faults or order is None else order
+    if faults or order is None:
+        return Unreadable(order_id(deal.record.id, settings), deal.place, deal.payload, tuple(faults))
+    return order
+
+
+def order_id(deal_id: str, settings: WonDeals) -> str:
+    """What the order of the deal with this id of HubSpot is called."""
+    return f"{settings.prefix}{deal_id}"
 
 
 def _order(deal: Deal, settings: WonDeals, faults: list[Violation]) -> WonOrder | None:
@@ -95,7 +102,7 @@ def _order(deal: Deal, settings: WonDeals, faults: list[Violation]) -> WonOrder 
         return None
     net, total = _net_and_total(amount, tax, settings)
     return WonOrder(
-        order_id=f"{settings.prefix}{deal.record.id}",
+        order_id=order_id(deal.record.id, settings),
         entity_id=entity,
         customer_id=customer_id,
         customer_name=customer_name,

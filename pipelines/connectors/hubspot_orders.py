@@ -6,7 +6,7 @@ the end, and its neighbour would slip onto a page that was read already; besides
 fills a whole page (an import does that), what bears it is read by id.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from features.errors import SourceBroken
@@ -49,11 +49,12 @@ class HubSpotOrders:
             orders, unreadable = self._orders(records)
             yield orders, unreadable, at.after([_stamped(record) for record in records])
 
-    def named(self, ids: list[str]) -> tuple[list[WonOrder], list[Unreadable]]:
-        """The won deals among these ids of HubSpot as they stand now; those that are won no longer are absent.
+    def named(self, order_ids: Sequence[str]) -> tuple[list[WonOrder], list[Unreadable]]:
+        """The won deals among these orders (or ids of HubSpot) as they stand now; those won no longer are absent.
 
-        For what was unreadable and may have been mended since.
+        For what was set aside and may have been mended since.
         """
+        ids = [one.removeprefix(self._settings.prefix) for one in order_ids]
         found = self._client.read("deals", ids, deal_properties(self._settings))
         won = [record for record in found.values() if record.properties.get("dealstage") in self._settings.won_stages]
         return self._orders(won)

@@ -21,6 +21,7 @@ from features.money import to_minor
 from features.tables import TABLES, Table
 from features.totals import Totals
 from pipelines.connectors.cursors import ChangeCursor
+from pipelines.connectors.records import exact
 from pipelines.connectors.source import Batch, section_of
 from pipelines.connectors.web import Call, Limits, Retries, Web
 from pipelines.mapping_keys import From, Rest, Section
@@ -38,7 +39,7 @@ class _Totals(msgspec.Struct, frozen=True):
     digest: str | None = None
 
 
-_PAGE = msgspec.json.Decoder(_Page)
+_PAGE = msgspec.json.Decoder(_Page, float_hook=exact)
 
 
 class RestClient:
@@ -98,7 +99,7 @@ class RestClient:
         answer = self._web.fetch("GET", path, params=query)
         try:
             return _PAGE.decode(answer.body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             allowed = 'allowed: {"data": [records], "next_cursor": text or null}'
             raise SourceBroken(f"GET {path}: the answer is outside the protocol: {error}; {allowed}") from None
 

@@ -7,6 +7,8 @@ A record is a JSON object for one row of a canonical table:
     changed_at  the instant at which the source last changed it, ISO 8601 with Z or an offset
     known_at    (optional) the instant at which the source first booked it; used when the fact is new to the lake, while
                 what the lake knows already is corrected at changed_at
+    bygone      (optional) true where it tells a state that the source has left, as far as it still knows it: counts
+                beside `known_at`, where the fact is new to the lake
     deleted     (optional) true where the source took it back
     ...         the fields of `pipelines.fields`, by the names that the connector's `section` gives them
 """

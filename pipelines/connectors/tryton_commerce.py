@@ -74,7 +74,19 @@ def orders(company: Company, window: Window) -> Records:
         "invoice_state",
     )
     for rows in changed(company.erp, "sale.sale", order_documents(company), fields, window):
-        yield [_order(company, row) for row in rows]
+        yield [record for row in rows for record in since_opened(_order(company, row), row)]
+
+
+def since_opened(record: Json, row: Json) -> list[Json]:
+    """The record as it stands, after how it was opened where it is open no longer.
+
+    Tryton keeps no history: how a thing ended was known when it was last changed, not when it was made.
+    """
+    made = as_text(stamp_of({"create_date": row["create_date"]}))
+    if record["status"] == "open":
+        return [record | {"known_at": made}]
+    ended = {"closed_on": None} if "closed_on" in record else {}
+    return [record | ended | {"changed_at": made, "known_at": made, "bygone": True, "status": "open"}, record]
 
 
 def _order(company: Company, row: Json) -> Json:
@@ -83,7 +95,6 @@ def _order(company: Company, row: Json) -> Json:
         "id": row["number"],
         "company": company.entity,
         "changed_at": as_text(stamp_of(row)),
-        "known_at": as_text(stamp_of({"create_date": row["create_date"]})),
         "customer_id": customer_id(row["party"]),
         "order_date": str(row["sale_date"]),
         "currency": row["currency"]["code"],
@@ -100,7 +111,8 @@ def disputes(company: Company, window: Window) -> Records:
         company.erp, "sale.complaint", [["company", "=", company.id], ["date", "!=", None]], fields, window
     ):
         documents = _disputed(company, rows)
-        yield [_dispute(company, row, documents.get(row["origin"] or "")) for row in rows]
+        told = [(_dispute(company, row, documents.get(row["origin"] or "")), row) for row in rows]
+        yield [record for dispute, row in told for record in since_opened(dispute, row)]
 
 
 def _disputed(company: Company, rows: list[Json]) -> dict[str, Json]:
@@ -134,7 +146,6 @@ def _dispute(company: Company, row: Json, document: Json | None) -> Json:
         "id": row["number"] or str(row["id"]),
         "company": company.entity,
         "changed_at": as_text(stamp_of(row)),
-        "known_at": as_text(stamp_of({"create_date": row["create_date"]})),
         "customer_id": customer_id(row["customer"]),
         "invoice_id": document["number"] if document else None,
         "opened_on": str(row["date"]),

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from features.errors import NotFound, Violation
+from pipelines.order_payloads import is_order
 from services.corrections import OPEN, Corrections, Entry, Json, Standing, State, ingest_case_id, standing
 from services.outbox import Fate, Message, Outbox
 from services.store import Store
@@ -38,6 +39,7 @@ class Case:
     place    file and line, request and record; of a delivery its document
     reasons  the latest first
     given    the payload as it came, or as it was last sent; None where there is none that can be read
+    came     of a delivery: the payload as it was put, as text
     """
 
     case_id: str
@@ -51,6 +53,7 @@ class Case:
     raw: str | None
     history: tuple[Entry, ...]
     standing: Standing
+    came: str | None = None
 
     @property
     def given(self) -> Json | None:
@@ -69,8 +72,15 @@ class Case:
     @property
     def file(self) -> str | None:
         """The file that it was read from; None where it came as a record."""
-        match = _OF_FILE.fullmatch(self.place) if self.kind == "ingest" else None
-        return None if match is None or self._is_record else match["file"]
+        if self.kind == "delivery" or self.is_order or self._is_record:
+            return None
+        match = _OF_FILE.fullmatch(self.place)
+        return None if match is None else match["file"]
+
+    @property
+    def is_order(self) -> bool:
+        """Whether it is an order that a CRM won, to be billed."""
+        return self.kind == "ingest" and is_order(self.given or {})
 
     @property
     def line(self) -> str:
@@ -85,8 +95,11 @@ class Case:
 
     @property
     def _is_record(self) -> bool:
-        """Every record says when it changed; a file's cells are all text and have no such rule."""
-        return " record " in self.place and {"id", "changed_at"} <= set(self.given or {})
+        """Every record says when it changed; a file's cells are all text, and that alone does not tell them apart."""
+        told = self.given or {}
+        if not all(value is None or isinstance(value, str) for value in told.values()):
+            return True
+        return " record " in self.place and {"id", "changed_at"} <= set(told)
 
 
 def cases(
@@ -175,6 +188,7 @@ def _delivery_case(message: Message, history: tuple[Entry, ...]) -> Case:
         times=message.attempts,
         reasons=(Reason(message.error or "(no reason was kept)", when),),
         raw=json.dumps(message.payload),
+        came=json.dumps(message.given),
         history=history,
         standing=_of_delivery(standing(history), message.status),
     )

@@ -5,8 +5,9 @@ made it and why are in the history. Where an edit changes an amount, somebody el
 `edits.approval_fields` for what counts as one and `services.corrections` for who else is somebody else. Who acts
 on a case that changed since they looked at it is told so, and nothing happens.
 
-A correction stands: when the source sends the same wrong payload again it is set aside as before, and the case stays
-settled. When the source sends another version, that version counts from its day on, as for every fact.
+A correction is known from its replay on. It stands: when the source sends the same wrong payload again it is set aside
+as before, and the case stays settled. When the source changes the record later, that version counts from then on, as
+for every fact.
 """
 
 from collections.abc import Callable, Iterable
@@ -20,7 +21,7 @@ from sqlalchemy import Connection
 from features.errors import BadInput
 from features.lake import Lake
 from pipelines.corrections.cases import Case, case_of
-from pipelines.corrections.edits import changed_amounts, edited, read_payload
+from pipelines.corrections.edits import ENVELOPE, STAMPS, changed_amounts, edited, read_payload, refuse_dating
 from pipelines.corrections.replay import Replayed, replayed, route_of
 from pipelines.fields import fields_of
 from pipelines.landscape import Landscape
@@ -30,7 +31,6 @@ from services.outbox import discard, revive
 from services.store import Store
 
 Also = Callable[[Connection], object]
-_ENVELOPE = ("id", "company", "changed_at", "known_at", "deleted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,8 @@ class Desk:
         more = _more(case)
         start = old if file is None else read_payload(file, old, more)
         new = edited(start, changes, more)
+        if case.kind == "ingest" and case.file is None:
+            refuse_dating(case.given or {}, new)
         if new == old:
             raise BadInput(f"case {case_id}: the edit changes nothing; allowed: --set field=value, or --payload FILE")
         self._add(case, Action.EDIT, by, new)
@@ -119,10 +121,6 @@ class Desk:
             self._add(case, Action.REPLAY, by, payload)
         return done
 
-    def kind(self, case_id: str) -> str:
-        """Whether it is to be landed (ingest) or sent again (delivery)."""
-        return case_of(self._store, case_id).kind
-
     def _open(self, case_id: str) -> Case:
         case = case_of(self._store, case_id)
         if case.standing.state not in OPEN:
@@ -167,6 +165,6 @@ def _payload(case: Case) -> Json:
 
 def _more(case: Case) -> frozenset[str]:
     """Fields that a record may have although this one lacks them; a line of a file has all its columns."""
-    if case.kind == "delivery" or case.file is not None:
+    if case.kind == "delivery" or case.file is not None or case.is_order:
         return frozenset()
-    return frozenset(_ENVELOPE).union(*(fields_of(name) for name in case.about if name))
+    return ENVELOPE.union(STAMPS).union(*(fields_of(name) for name in case.about if name))

@@ -19,21 +19,25 @@ from pipelines.strict_yaml import nearest
 from services.corrections import Json
 
 MOST_BYTES = 1_000_000
-_OF_DELIVERIES = {"amount", "total", "tax", "price", "unit_price", "quantity"}
+_OF_DELIVERIES = {"amount", "net", "tax", "total", "price", "unit_price", "quantity", "discount", "tax_rate"}
+ENVELOPE = frozenset({"id", "company", "deleted"})
+"""What every record says of whose it is and whether it stands: to change it is to move or take back its amounts."""
+STAMPS = ("changed_at", "known_at")
 _AMOUNTS = (Kind.MONEY, Kind.INSTALMENTS, Kind.CURRENCY)
 
 
 def approval_fields(setting: str) -> frozenset[str]:
     """The fields whose correction a second person approves: `amounts`, `none`, or names separated by commas.
 
-    Amounts are all that holds money in a table, and the currency it is in: 100 JPY are not 100 USD.
+    Amounts are all that holds money in a table or makes the total of an order, the currency it is in (100 JPY are not
+    100 USD), and whose it is (`ENVELOPE`).
     """
     if setting == "none":
         return frozenset()
     if setting != "amounts":
         return frozenset(setting.split(","))
     money = {f.name for t in TABLES for f in fields_of(t.name).values() if f.kind in _AMOUNTS}
-    return frozenset(money | _OF_DELIVERIES)
+    return frozenset(money | _OF_DELIVERIES) | ENVELOPE
 
 
 def changed_amounts(old: Json, new: Json, names: Collection[str]) -> list[str]:
@@ -42,6 +46,13 @@ def changed_amounts(old: Json, new: Json, names: Collection[str]) -> list[str]:
     wanted = {name.casefold() for name in names}
     changed = [path for path in {**before, **after} if before.get(path) != after.get(path)]
     return [".".join(path) for path in changed if wanted & {".".join(path).casefold(), *map(str.casefold, path)}]
+
+
+def refuse_dating(old: Json, new: Json) -> None:
+    """`BadInput` where a record's stamps differ: what a correction says is known from its replay on, not before."""
+    for name in STAMPS:
+        if old.get(name) != new.get(name):
+            raise BadInput(f"field {name} says when the source knew it, which no edit changes; allowed: what came")
 
 
 def edited(payload: Json, changes: Iterable[str], more: Collection[str]) -> Json:

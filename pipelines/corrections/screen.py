@@ -42,7 +42,11 @@ def case_lines(case: Case) -> Iterator[str]:
     yield f"since    {case.since:%Y-%m-%d %H:%M} UTC, {case.times:,} times"
     for reason in case.reasons:
         yield printable(f"reason   {reason.words}  ({reason.last:%Y-%m-%d %H:%M} UTC)")
-    yield from ("", "as it came:", _pretty(case.given) if case.given is not None else printable(case.raw or "nothing"))
+    last = _pretty(case.given) if case.given is not None else printable(case.raw or "nothing")
+    if case.came not in (None, case.raw):
+        yield from ("", "as it came:", _pretty(json.loads(str(case.came))), "", "as it was last sent:", last)
+    else:
+        yield from ("", "as it came:", last)
     for number, entry in enumerate(case.history, start=1):
         yield from ("", printable(_act(number, entry)))
         if entry.payload is not None:

@@ -51,10 +51,19 @@ def show_integration_kpis(
 def period_of(since: date | None, until: date | None, now: datetime) -> Period:
     """From the start of `since` to the start of `until`, in UTC; to `now`, and 30 days, where they are left out."""
     end = now if until is None else _start(until)
-    start = end - timedelta(days=DAYS) if since is None else _start(since)
+    start = _days_before(end) if since is None else _start(since)
     if start >= end:
         raise BadSetting(f"--since {start:%Y-%m-%d} --until {end:%Y-%m-%d}: allowed: an end after its start")
     return Period(start, end)
+
+
+def _days_before(end: datetime) -> datetime:
+    try:
+        return end - timedelta(days=DAYS)
+    except OverflowError:
+        raise BadSetting(
+            f"--until {end.date()}: there are no {DAYS} days before it; allowed: a later day, or --since"
+        ) from None
 
 
 def _start(day: date) -> datetime:

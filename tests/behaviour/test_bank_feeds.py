@@ -109,6 +109,35 @@ def test_the_same_statement_again_adds_nothing_under_whatever_name(world: World)
     assert world.entries() == [("invoice 0", 5000)]
 
 
+@pytest.mark.parametrize(
+    ("first", "other"),
+    [
+        (camt("054", balances=False), camt("054", balances=False).replace("50.00", "9950.00")),
+        (statement(2, 100, 50, -20), statement(2, 100, -20, 50)),
+    ],
+)
+def test_what_comes_again_with_other_entries_is_told_and_changes_nothing(world: World, first: str, other: str) -> None:
+    """The same id, days, balances and number of entries: only what it says in all tells the two apart."""
+    world.arrive("a", first)
+    world.ingest()
+    before = world.entries()
+    world.arrive("b", other)
+    ((name, why),) = world.ingest(days=1).taken.broken
+    assert (name, "has two contents" in why, world.entries()) == ("b", True, before)
+
+
+def test_a_statement_that_was_kept_without_its_content_is_known_by_its_summary(world: World) -> None:
+    world.arrive("a.sta", statement(2, 100, 50))
+    world.ingest()
+    landed = world.lake.versions(BANK_STATEMENT).collect()
+    old = landed.with_columns(content=pl.lit(None, pl.String), digest=pl.lit("old"), known_at=pl.col("known_at"))
+    world.lake.append(BANK_STATEMENT, old)
+    world.arrive("again.sta", statement(2, 100, 50))
+    assert world.ingest(days=1).taken.landed == ("again.sta",)
+    world.arrive("other.sta", statement(2, 100, 60))
+    assert [name for name, _ in world.ingest(days=2).taken.broken] == ["other.sta"]
+
+
 @pytest.mark.parametrize("advice_first", [True, False])
 def test_what_an_advice_and_the_statement_both_tell_is_one_entry_of_the_statement(
     world: World, advice_first: bool

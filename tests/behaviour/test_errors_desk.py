@@ -20,7 +20,7 @@ from features.tables import ALLOCATION, ENTITY, INVOICE, PAYMENT, Table
 from features.totals import Totals
 from pipelines.cli import run
 from pipelines.connectors.source import Batch, section_of
-from pipelines.corrections.cases import Case, cases
+from pipelines.corrections.cases import Case, case_of, cases
 from pipelines.corrections.desk import Desk, Person
 from pipelines.corrections.edits import approval_fields
 from pipelines.corrections.replay import Replayed
@@ -33,7 +33,7 @@ from pipelines.quarantine import write_quarantine
 from pipelines.run_report import RunReport
 from services.corrections import Action, Corrections, State
 from services.heartbeats import Heartbeats
-from services.outbox import Fate, NewMessage, Outbox
+from services.outbox import Fate, NewMessage, Outbox, revive
 from services.runs import Counts, Status
 from services.state_tables import heartbeat
 from services.store import Store
@@ -131,7 +131,7 @@ def test_a_wrong_line_is_one_case_whatever_it_feeds(world: World) -> None:
     assert "issue_date is '2024-02-30'" in " ".join(r.words for r in case.reasons)
 
 
-def test_a_corrected_line_lands_whole_dated_as_its_feed_is(world: World) -> None:
+def test_a_corrected_line_lands_whole_and_is_learnt_today(world: World) -> None:
     world.ingest(SOUND, WRONG)
     assert world.edit("issued=2024-02-29").standing.state is State.EDITED
     done = world.land()
@@ -139,7 +139,7 @@ def test_a_corrected_line_lands_whole_dated_as_its_feed_is(world: World) -> None
     # the entity that a mapping declares is no part of the line
     assert done.counts == Counts(read=3, landed=3, duplicates=0, quarantined=0)
     row = world.lake.versions(INVOICE).collect().row(-1, named=True)
-    assert (row["invoice_id"], row["known_at"]) == ("7", datetime(2024, 2, 29, tzinfo=UTC))
+    assert (row["invoice_id"], row["known_at"]) == ("7", NOW + timedelta(minutes=5))
     assert world.lake.versions(PAYMENT).collect().height == world.lake.versions(ALLOCATION).collect().height == 2
     assert cases(world.store) == []
     (replayed, _) = world.store.runs()
@@ -282,7 +282,7 @@ def test_a_corrected_record_lands_and_stands_and_the_totals_tie(world: World, er
     times = world.edit("issue_date=2024-02-29").times
     assert world.land(mapping=None, landscape=erp.landscape).counts.landed == 1
     before = world.lake.versions(INVOICE).collect()
-    assert before.filter(invoice_id="I2")["known_at"].to_list() == [datetime(2024, 3, 1, 8, tzinfo=UTC)]
+    assert before.filter(invoice_id="I2")["known_at"].to_list() == [NOW + timedelta(minutes=5)]
     read_erp(erp, world, days=1)  # it would raise if the correction made the totals differ
     assert world.lake.versions(INVOICE).collect().equals(before)
     assert world.case().times > times
@@ -293,7 +293,7 @@ def test_a_later_version_of_the_source_counts(world: World, erp: Erp) -> None:
     world.edit("issue_date=2024-02-29")
     world.land(mapping=None, landscape=erp.landscape)
     erp.held["invoice"].pop()
-    erp.invoice("I2", issue_date="2024-02-28", changed_at="2024-03-02T08:00:00Z")
+    erp.invoice("I2", issue_date="2024-02-28", changed_at="2024-06-01T18:00:00Z")
     read_erp(erp, world, days=1)
     dates = world.lake.known(INVOICE, NOW + timedelta(days=2)).filter(invoice_id="I2").collect()["issue_date"]
     assert [str(day) for day in dates] == ["2024-02-28"]
@@ -321,7 +321,7 @@ def test_what_came_by_webhook_has_canonical_names(world: World, erp: Erp) -> Non
     bad = {"where": "webhook invoice record I3", "field": "record", "value": None, "allowed": "x", "payload": payload}
     run_id = world.store.start_run("hooks", now=NOW)
     rows = pl.DataFrame([bad], schema=QUARANTINE_SCHEMA)
-    world.store.quarantine(run_id, "hooks", "invoice", rows, now=NOW)
+    world.store.commit_page(run_id, "webhook invoice", Counts(1, quarantined=1), bad={"invoice": rows}, now=NOW)
     (case,) = cases(world.store, source="hooks")
     world.desk.edit(case.case_id, by("ada"), ["issue_date=2024-02-29"])
     assert world.desk.land(case.case_id, by("ada"), world.lake).counts.landed == 1
@@ -334,10 +334,55 @@ def test_no_erp_is_asked_for_a_replay(world: World, erp: Erp) -> None:
     assert world.land(mapping=None, landscape=told).counts.landed == 1
 
 
+def test_what_nobody_edited_is_known_when_the_source_says(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    served = Erp()
+    monkeypatch.setattr(served, "totals", lambda _: None)
+    stranger = Erp.record("I2", company="DE", customer_id="C1", issue_date="2024-03-01", currency="EUR", amount="9.00")
+    served.held["invoice"].append(
+        stranger | {"instalments": [{"number": 1, "due_date": "2024-03-31", "amount": "9.00"}]}
+    )
+    read_erp(served, world)
+    assert world.case().payload is not None
+    told = {"name": "Acme", "country": "DE", "currency": "EUR", "time_zone": "Europe/Berlin", "company": "DE"}
+    served.held = {"entity": [Erp.record("DE", **told)], "invoice": []}
+    read_erp(served, world, days=1)
+    assert world.land(mapping=None, landscape=served.landscape).reasons == ()
+    assert world.lake.versions(INVOICE).collect()["known_at"].to_list() == [datetime(2024, 3, 1, 8, tzinfo=UTC)]
+
+
+@pytest.mark.parametrize(("change", "path"), [("company=DE", "company"), ("deleted:=true", "deleted"), ("id=I9", "id")])
+def test_whose_a_record_is_and_whether_it_stands_needs_a_second_person(
+    world: World, erp: Erp, change: str, path: str
+) -> None:
+    world.edit("issue_date=2024-02-29", change)
+    with pytest.raises(BadInput, match=f"the edit changes {path}; allowed after approval by another person"):
+        world.land(mapping=None, landscape=erp.landscape)
+    assert world.invoices() == {"I1": 900}
+
+
+@pytest.mark.parametrize("change", ["changed_at=2023-01-01T00:00:00Z", "known_at=2023-01-01T00:00:00Z"])
+def test_no_edit_says_when_the_source_knew(world: World, erp: Erp, change: str) -> None:
+    name = change.split("=")[0]
+    with pytest.raises(BadInput, match=f"field {name} says when the source knew it, which no edit changes"):
+        world.edit("issue_date=2024-02-29", change)
+    assert world.case().history == ()
+
+
+def test_a_column_that_says_whose_a_line_is_needs_a_second_person(world: World) -> None:
+    entities = (
+        "  DE: {name: Acme AG, country: DE, currency: EUR, time_zone: Europe/Berlin}\nentity: {column: note}\nfiles:"
+    )
+    world.mapping = parse(MAPPING.replace("files:", entities), "my.yaml")
+    world.ingest(SOUND.replace(",\n", ",UK\n"), WRONG.replace("first", "UK"))
+    world.edit("issued=2024-02-29", "note=DE")
+    with pytest.raises(BadInput, match="the edit changes note; allowed after approval"):
+        world.land()
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ("changed_at=yesterday", "every record has id, company, changed_at"),
+        ("id:=null", "every record has id, company, changed_at"),
         ('customer_id:="\\ud800"', "the payload cannot be read; allowed: text, numbers"),
     ],
 )
@@ -345,9 +390,10 @@ def test_an_edit_that_is_no_record_any_more_is_the_editors_fault(
     world: World, erp: Erp, change: str, said: str
 ) -> None:
     world.edit("issue_date=2024-02-29", change)
+    world.desk.approve(world.case().case_id, by("grace"))
     with pytest.raises(BadInput, match=said):
         world.land(mapping=None, landscape=erp.landscape)
-    assert world.case().standing.state is State.EDITED
+    assert world.case().standing.state is State.APPROVED
 
 
 def test_a_killed_replay_is_replayed_again(world: World, erp: Erp, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -654,3 +700,19 @@ def test_a_message_from_the_command_line(shell: str, world: World, capsys: pytes
     assert run(["errors", "replay", message_id, "--who", "ada"]) == 0
     assert world.box.message(message_id).status is Fate.WAITING
     assert run(["errors", "show", "nothing"]) == 2
+
+
+def test_what_came_is_shown_although_it_was_sent_otherwise(tmp_path: Path) -> None:
+    with Store(f"sqlite:///{tmp_path}/state.db") as store:
+        box, now = Outbox(store.database), datetime(2026, 3, 1, tzinfo=UTC)
+        new = NewMessage("erp", "d", "book_sale", "k", {"customer_id": "nobody", "lines": []}, "crm")
+        message_id = box.put(new, now=now)
+        for payload in ({"customer_id": "C2", "lines": []}, None):
+            (message,) = box.claim(now=now, lease=timedelta(minutes=5))
+            box.buried(message, "no", now=now)
+            if payload is not None:
+                with store.database.writing() as connection:
+                    revive(connection, message_id, payload, now=now)
+        told = "\n".join(case_lines(case_of(store, message_id)))
+    came, sent = told.index("as it came:"), told.index("as it was last sent:")
+    assert came < told.index("nobody") < sent < told.index("C2")

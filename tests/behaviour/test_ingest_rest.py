@@ -17,12 +17,13 @@ from features.lake import Lake
 from features.money import from_minor
 from features.tables import ALLOCATION, CREDIT_NOTE, CUSTOMER, ENTITY, INVOICE, PAYMENT, TABLES, Table
 from features.totals import lake_totals
-from pipelines.connectors.rest import RestClient
+from pipelines.connectors.rest import RestClient, RestSource
 from pipelines.connectors.web import Retries, tell_retries
-from pipelines.ingest import ingest_rest
+from pipelines.ingest import ingest_rest, ingest_source
 from pipelines.mapping import load, parse
 from pipelines.run_report import FeedReport, RunReport
 from services.controls import Controls
+from services.heartbeats import Heartbeats, Silence
 from services.runs import Counts, Status
 from services.sandbox.erp import serving
 from services.sandbox.faults import Faults
@@ -91,11 +92,21 @@ class World:
         """When the last ingest was."""
         return NOW + timedelta(days=self.runs)
 
-    def ingest(self, mapping: str = "source: erp\nrest: {}", *, batch_records: int = 20_000) -> RunReport:
+    def ingest(
+        self,
+        mapping: str = "source: erp\nrest: {}",
+        *,
+        batch_records: int = 20_000,
+        every_minutes: int | None = None,
+    ) -> RunReport:
         self.runs += 1
+        told = {"now": self.now, "batch_records": batch_records}
         with RestClient("http://erp.test", "t", transport=httpx.MockTransport(self.erp), retries=HASTY) as client:
             declared = parse(mapping, "m.yaml")
-            return ingest_rest(client, declared, self.lake, self.store, now=self.now, batch_records=batch_records)
+            if every_minutes is None:
+                return ingest_rest(client, declared, self.lake, self.store, **told)
+            source = RestSource(client, declared.rest)
+            return ingest_source(source, "erp", self.lake, self.store, every_minutes=every_minutes, **told)
 
 
 def feed(report: RunReport, table: str) -> FeedReport:
@@ -305,6 +316,35 @@ def test_a_refusal_half_way_keeps_what_landed_and_the_next_run_reads_the_rest(wo
     assert world.store.cursor("erp", "GET /api/v1/invoice") == at(6).replace("Z", "+00:00")
 
 
+def refused_runs(world: World, refused: str, days: int) -> Silence:
+    """Daily runs that end where that table is refused; what is told after the last of them."""
+    world.erp.before = lambda r: httpx.Response(401) if r.url.path.endswith(refused) else None
+    for _ in range(days):
+        with pytest.raises(SourceRefused):
+            world.ingest(every_minutes=24 * 60)
+    (silence,) = Heartbeats(world.store.database).silent(now=world.now + timedelta(hours=1))
+    return silence
+
+
+def test_tables_behind_one_that_fails_are_told_while_those_before_it_have_news(world: World) -> None:
+    world.ingest(every_minutes=24 * 60)
+    silence = refused_runs(world, "/invoice", 5)
+    unread = {feed.removeprefix("GET /api/v1/") for feed, _ in silence.unread}
+    assert unread > {"invoice", "payment", "allocation"}
+    assert unread.isdisjoint({"entity", "customer"})
+    assert {since for _, since in silence.unread} == {NOW + timedelta(days=2)}
+    world.erp.before = lambda _: None
+    world.erp.tell("customer", 90, "C2", name="Birch", credit_limit=None, terms_days=30)
+    world.ingest(every_minutes=24 * 60)
+    assert Heartbeats(world.store.database).silent(now=world.now) == []
+
+
+def test_a_system_that_refused_us_from_the_first_run_on_is_told(world: World) -> None:
+    silence = refused_runs(world, "/entity", 5)
+    assert (silence.source, silence.since, silence.reads) == ("erp", None, False)
+    assert "GET /api/v1/entity" in dict(silence.unread)
+
+
 def test_a_broken_page_half_way_leaves_the_cursor_where_it_was(world: World) -> None:
     world.erp.before = lambda r: httpx.Response(200, text="<html>") if r.url.params.get("cursor") == "4" else None
     with pytest.raises(SourceBroken):
@@ -470,10 +510,127 @@ def test_a_wrong_update_of_what_is_held_explains_sums_and_hides_no_loss(world: W
     Bookkeeper(world, INVOICE, told)
     world.ingest()
     control = Controls(world.store.database).last("erp", "GET /api/v1/invoice")
-    assert (control.ties, control.apart, control.doubtful) == (True, 0, 1)
+    assert (control.ties, control.apart, control.doubtful) == (True, 0, ("UK",))
     Bookkeeper(world, INVOICE, told | {"count": 6})
     with pytest.raises(SourceBroken, match="the source has 6 records, the lake 5"):
         world.ingest()
+
+
+def test_what_was_set_aside_and_then_taken_back_stands_nowhere(world: World) -> None:
+    world.ingest()
+    truth = held(world, INVOICE)
+    world.erp.invoice(90, "I9", {"2024-03-31": "9.00"}, amount="nine")
+    world.erp.tell("invoice", 95, "I9", deleted=True)
+    Bookkeeper(world, INVOICE, truth | {"count": 6}, truth)
+    world.ingest()
+    control = Controls(world.store.database).last("erp", "GET /api/v1/invoice")
+    assert (control.ties, control.apart) == (True, 0)
+
+
+def test_what_is_taken_back_and_told_again_wrongly_explains_what_is_missing(world: World) -> None:
+    world.ingest()
+    truth = held(world, INVOICE)
+    world.erp.tell("invoice", 90, "I5", deleted=True)
+    world.ingest()
+    world.erp.invoice(95, "I5", {"2024-03-31": "9.00"}, amount="nine")
+    Bookkeeper(world, INVOICE, truth | {"digest": None})
+    world.ingest()
+    control = Controls(world.store.database).last("erp", "GET /api/v1/invoice")
+    assert (control.ties, control.apart, control.doubtful) == (True, 1, ("UK",))
+
+
+def test_a_deletion_that_is_set_aside_is_not_one_that_stands(world: World) -> None:
+    world.erp.invoice(3, "I9", {"2024-03-31": "9.00"}, amount="nine")
+    far = NOW + timedelta(days=99) - START
+    world.erp.tell("invoice", far / timedelta(minutes=1), "I9", deleted=True)
+    world.ingest()
+    Bookkeeper(world, INVOICE, held(world, INVOICE) | {"count": 6})
+    with pytest.raises(SourceBroken, match="the source has 6 records, the lake 5"):
+        world.ingest()
+
+
+def test_a_wrong_record_of_one_entity_hides_no_loss_of_another(world: World) -> None:
+    world.erp.tell("entity", 0, "DE", company="DE", name="Acme", country="DE", currency="EUR", time_zone="UTC")
+    world.erp.invoice(3, "I9", {"2024-03-31": "9.00"}, amount="nine")
+    world.ingest()
+    sums = {"UK GBP": "145.50", "DE EUR": "70.00"}
+    Bookkeeper(world, INVOICE, held(world, INVOICE) | {"count": 6, "sums": sums})
+    with pytest.raises(SourceBroken, match="DE EUR: the source sums to 7,000 minor units, the lake to 0") as caught:
+        world.ingest()
+    assert "GBP" not in str(caught.value)
+
+
+def test_a_wrong_record_that_says_not_whose_it_is_explains_every_sum(world: World) -> None:
+    world.ingest()
+    truth = held(world, INVOICE)
+    world.erp.tell("invoice", 90, "I9", company=None)
+    Bookkeeper(world, INVOICE, truth | {"count": 6, "sums": {"UK GBP": "145.50"}})
+    world.ingest()
+    assert Controls(world.store.database).last("erp", "GET /api/v1/invoice").doubtful == ("UK",)
+
+
+def known_since(world: World, invoice_id: str) -> list[tuple[timedelta, int]]:
+    rows = world.lake.versions(INVOICE).filter(invoice_id=invoice_id).collect()
+    return [(known_at - START, minor) for known_at, minor in rows.select("known_at", "amount_minor").iter_rows()]
+
+
+def told_booked(world: World, minutes: float, booked: float, amount: str, **said: object) -> None:
+    parts = [{"number": 1, "due_date": "2024-03-31", "amount": amount}]
+    fixed = {"customer_id": "C1", "issue_date": "2024-03-01", "currency": "GBP", "instalments": parts}
+    world.erp.tell("invoice", minutes, "I9", known_at=at(booked), amount=amount, **fixed, **said)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_what_follows_on_a_version_that_was_set_aside_was_not_known_when_that_was_booked(
+    together: bool, world: World
+) -> None:
+    told_booked(world, 90, 80, "nine")
+    if not together:
+        world.ingest()
+    told_booked(world, 120, 80, "7.00")
+    world.ingest()
+    assert known_since(world, "I9") == [(timedelta(minutes=120), 700)]
+
+
+def test_the_first_version_is_known_since_it_was_booked_and_the_next_since_its_change(world: World) -> None:
+    told_booked(world, 90, 80, "8.00")
+    told_booked(world, 120, 80, "7.00")
+    world.ingest()
+    assert known_since(world, "I9") == [(timedelta(minutes=80), 800), (timedelta(minutes=120), 700)]
+
+
+def test_a_bygone_state_counts_where_the_fact_is_new(world: World) -> None:
+    told_booked(world, 80, 80, "8.00", bygone=True)
+    told_booked(world, 120, 80, "7.00")
+    world.ingest()
+    told = [(timedelta(minutes=80), 800), (timedelta(minutes=120), 700)]
+    assert known_since(world, "I9") == told
+    told_booked(world, 80, 80, "6.00", bygone=True)
+    told_booked(world, 130, 80, "6.00")
+    report = world.ingest("source: erp\nrest: {overlap_minutes: 600}")
+    assert known_since(world, "I9") == [*told, (timedelta(minutes=130), 600)]
+    assert feed(report, "invoice").counts.tie
+
+
+def test_a_bygone_state_of_what_was_set_aside_is_left_out(world: World) -> None:
+    told_booked(world, 90, 80, "nine")
+    world.ingest()
+    told_booked(world, 80, 80, "7.00", bygone=True)
+    told_booked(world, 120, 80, "7.00")
+    world.ingest("source: erp\nrest: {overlap_minutes: 600}")
+    assert known_since(world, "I9") == [(timedelta(minutes=120), 700)]
+
+
+def test_amounts_that_are_numbers_are_exact(world: World) -> None:
+    world.ingest()
+    parts = '[{"number": 1, "due_date": "2024-03-31", "amount": 90071992547409.93}]'
+    body = '{"id": "I9", "company": "UK", "changed_at": "%s", "customer_id": "C1", "issue_date": "2024-03-01"'
+    body += ', "currency": "GBP", "amount": 90071992547409.93, "instalments": %s, "beside": 1e999999999}'
+    page = '{"data": [' + body % (at(90), parts) + '], "next_cursor": null}'
+    world.erp.before = lambda r: httpx.Response(200, text=page) if r.url.path.endswith("/invoice") else None
+    world.ingest()
+    (row,) = world.lake.versions(INVOICE).filter(invoice_id="I9").collect().to_dicts()
+    assert row["amount_minor"] == row["instalments"][0]["amount_minor"] == 9007199254740993
 
 
 @pytest.mark.parametrize("answer", [b"[]", b'{"count": "x"}', b'{"count": 1, "sums": {"UK GBP": "1.005"}}', b"\xff"])

@@ -40,7 +40,7 @@ class Pages(BaseHTTPRequestHandler):
     def do_GET(self):
         url = urlsplit(self.path)
         query = {k: v[0] for k, v in parse_qs(url.query).items()}
-        start, limit = int(query.get("cursor", 0)), int(query["limit"])
+        start, limit = int(query.get("cursor", 0)), int(query.get("limit", 0))
         if url.path.endswith("/totals"):
             self.send_response(404)
             self.send_header("Content-Length", "0")

@@ -6,8 +6,11 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -49,6 +52,23 @@ def postgresql() -> Iterator[str]:
     finally:
         run(pg_ctl, "-D", data, "-m", "immediate", "-w", "stop")
         shutil.rmtree(home)
+
+
+@pytest.fixture
+def at_once() -> Callable[[int, Callable[[int], object]], list[Any]]:
+    """Calls a function with 0, 1, ... from so many threads that start together; what each returned."""
+
+    def call(threads: int, work: Callable[[int], object]) -> list[Any]:
+        start = Barrier(threads)
+
+        def begun(number: int) -> object:
+            start.wait()
+            return work(number)
+
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(begun, range(threads)))
+
+    return call
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -160,6 +160,7 @@ def test_statements_become_records(tmp_path: Path) -> None:
         "opening": "1.00",
         "closing": "1.50",
         "entries": 1,
+        "content": statement.digest,
     }
     [entry] = entry_records(statement, **known)
     assert (entry["id"], entry["amount"], entry["returned"]) == ("MAIN:2026-03-02:B1:50", "0.50", False)

@@ -87,6 +87,20 @@ def test_systems_do_not_end_each_others_downtime(database, clock):
     assert [(o.system, o.end) for o in Calls(database).outages(since=NOON)] == [("bank", None), ("erp", None)]
 
 
+def test_downtime_follows_the_clock_and_not_who_wrote_first(database, clock):
+    """Two processes hold back their calls; the one that began earlier writes later."""
+    early, late = CallLog(database, "erp", clock), CallLog(database, "erp", clock)
+    for log, status in ((early, 200), (late, 0), (late, 200), (early, 200), (late, 0)):
+        log(Made("GET /x", status))
+        clock.now += timedelta(minutes=1)
+    late.flush()
+    early.flush()
+    assert Calls(database).outages(since=NOON) == [
+        Outage("erp", NOON + timedelta(minutes=1), NOON + timedelta(minutes=2)),
+        Outage("erp", NOON + timedelta(minutes=4), None),
+    ]
+
+
 def test_what_is_held_is_written_when_the_work_ends_in_an_error(database, clock):
     def work() -> None:
         with CallLog(database, "erp", clock) as log:
@@ -122,6 +136,11 @@ def test_old_calls_can_be_forgotten(database, clock):
         ("GET /sap/A_Item(Order='0001',Line='10')", "GET /sap/A_Item{id}"),
         ("GET /a/1/b/2", "GET /a/{id}/b/{id}"),
         ("GET /feed/decade", "GET /feed/decade"),
+        ("GET /invoices/INV-000123", "GET /invoices/{id}"),
+        ("GET /customers/C1/contacts", "GET /customers/{id}/contacts"),
+        ("POST /crm/v3/objects/deals/search", "POST /crm/v3/objects/deals/search"),
+        ("GET /sap/opu/odata4/sap/v20240301", "GET /sap/opu/odata4/sap/{id}"),
+        ("POST books/rpc/", "POST books/rpc/"),
     ],
 )
 def test_ids_are_left_out_of_what_is_kept(told, kept):

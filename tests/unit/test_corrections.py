@@ -3,12 +3,15 @@
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import func, select
 
 from features.errors import BadInput, BadSetting
 from pipelines.corrections.edits import approval_fields, changed_amounts, edited, read_payload
+from pipelines.order_payloads import message_payload
+from pipelines.orders import OrderLine, WonOrder
 from services.corrections import Action, Corrections, Entry, State, ingest_case_id, same_person, standing
 from services.database import Database
 from services.settings import read_settings
@@ -226,9 +229,44 @@ def test_what_counts_as_a_changed_amount(new: dict, changed: list[str]) -> None:
     assert changed_amounts(ORDER, ORDER | new, approval_fields("amounts")) == changed
 
 
+CASH = {
+    "erp_reference": "r1",
+    "customer_id": "C1",
+    "date": "2024-03-01",
+    "currency": "EUR",
+    "amount": "30.00",
+    "allocations": [{"invoice_id": "I1", "amount": "10.00"}, {"invoice_id": "I2", "amount": "20.00"}],
+}
+
+
+def won() -> dict:
+    line = OrderLine("A", "a", Decimal(3), Decimal("10.00"), Decimal("0.19"))
+    figures = {"net": Decimal("30.00"), "tax": Decimal("5.70"), "total": Decimal("35.70")}
+    names = {"order_id": "o", "entity_id": "DE", "customer_id": "c", "customer_name": "n", "reference": None}
+    told = {"currency": "EUR", "order_date": NOW.date(), "lines": (line, line), "changed_at": NOW, "place": "deal"}
+    return message_payload(WonOrder(**(figures | names | told)))  # type: ignore[arg-type]
+
+
+def figures(value: object, path: tuple = ()) -> list[tuple]:
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    number = isinstance(value, str) and value.replace(".", "").isdigit()
+    return [(*path, value)] if number else [found for name, part in inside for found in figures(part, (*path, name))]
+
+
+@pytest.mark.parametrize(("payload", "count"), [(won(), 9), (CASH, 3)], ids=["order", "cash"])
+def test_every_figure_of_a_message_needs_a_second_person(payload: dict, count: int) -> None:
+    found = figures(payload)
+    assert len(found) == count
+    for *path, value in found:
+        name = ".".join(map(str, path))
+        new = edited(payload, [f"{name}={value}1"], NOTHING)
+        assert changed_amounts(payload, new, approval_fields("amounts")) == [name]
+
+
 def test_the_fields_that_need_approval_can_be_set() -> None:
     amounts = approval_fields("amounts")
     assert {"amount", "paid", "instalments", "credit_limit", "currency", "opening", "quantity", "total"} <= amounts
+    assert {"id", "company", "deleted"} <= amounts
     assert "invoice_id" not in amounts
     assert approval_fields("none") == NOTHING
     assert approval_fields("iban,amount") == {"iban", "amount"}

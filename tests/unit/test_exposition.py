@@ -123,9 +123,10 @@ def test_messages_circuits_silence_and_waiting_deliveries(store):
     hearts = Heartbeats(store.database)
     for source, days in (("bank", 3), ("billing", 1)):
         hearts.beat(source, "f", "payment", now=NOW - timedelta(days=days), news=True, every_minutes=24 * 60)
+    hearts.expect("crm", ["deals"], now=NOW - timedelta(days=3), every_minutes=24 * 60)
     Inbox(store.database).keep("erp", "d1", "{}", sent_at=NOW, now=NOW)
     told = figures(store.database)
     assert told["outbox_messages", ("erp", "waiting")] == 2
     assert {s: told["circuit_open", (s,)] for s in ("erp", "crm", "old")} == {"erp": 1, "crm": 0, "old": 0}
-    assert {s: told["source_silent", (s,)] for s in ("bank", "billing")} == {"bank": 1, "billing": 0}
+    assert {s: told["source_silent", (s,)] for s in ("bank", "billing", "crm")} == {"bank": 1, "billing": 0, "crm": 1}
     assert told["webhooks_waiting", ("erp",)] == 1

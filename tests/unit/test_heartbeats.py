@@ -97,6 +97,58 @@ def test_where_no_news_are_expected_nothing_is_silent(hearts):
     assert hearts.silent(now=MONDAY + timedelta(days=400)) == []
 
 
+def erp(hearts: Heartbeats, now: datetime, *read: str, feeds: tuple[str, ...] = ("customers", "payments")) -> None:
+    """A run of the ERP that means to read all feeds and gets to the end of these only."""
+    hearts.expect("erp", feeds, now=now, every_minutes=DAY)
+    for feed in read:
+        hearts.beat("erp", feed, feed, now=now, news=True, every_minutes=DAY)
+
+
+def test_a_dead_feed_does_not_hide_behind_a_living_one(hearts):
+    erp(hearts, MONDAY, "customers", "payments")
+    for hours in range(1, 73):
+        now = MONDAY + timedelta(hours=hours)
+        erp(hearts, now, "customers")
+        assert bool(hearts.silent(now=now)) is (hours > 49), hours
+    [silence] = hearts.silent(now=now)
+    since = MONDAY + timedelta(hours=1)
+    assert (silence.since, silence.reads, silence.unread) == (now, False, (("payments", since),))
+    assert str(silence) == (
+        "erp was not read to the end: payments since 2024-03-04 09:00 UTC;"
+        " news are expected every 1440 minutes of business time"
+    )
+    erp(hearts, now, "customers", "payments")
+    assert hearts.silent(now=now) == []
+
+
+def test_a_system_that_was_never_read_is_silent_since_the_first_attempt(hearts):
+    for hours in range(0, 60, 3):
+        now = MONDAY + timedelta(hours=hours)
+        erp(hearts, now)
+        assert bool(hearts.silent(now=now)) is (hours > 48), hours
+    [silence] = hearts.silent(now=now)
+    assert (silence.since, silence.reads) == (None, False)
+    assert silence.unread == (("customers", MONDAY), ("payments", MONDAY))
+
+
+def test_a_feed_that_no_run_means_to_read_any_more_is_not_awaited(hearts):
+    late = MONDAY + timedelta(days=3)
+    erp(hearts, MONDAY, "customers")
+    hearts.expect("crm", ["deals"], now=MONDAY, every_minutes=DAY)
+    erp(hearts, late, "customers", feeds=("customers",))
+    assert [s.source for s in hearts.silent(now=late)] == ["crm"]
+    hearts.expect("crm", ["deals"], now=late, every_minutes=None)
+    assert hearts.silent(now=late) == []
+
+
+def test_what_comes_by_itself_need_not_come_in_every_run(hearts):
+    """A table whose last webhook came long ago is not a feed that stopped, while the system has other news."""
+    late = MONDAY + timedelta(days=3)
+    hearts.beat("erp", "webhook credit_note", "credit_note", now=MONDAY, news=True, every_minutes=DAY)
+    erp(hearts, late, "customers", "payments")
+    assert hearts.silent(now=late) == []
+
+
 @pytest.mark.parametrize(
     ("start", "end", "hours"),
     [

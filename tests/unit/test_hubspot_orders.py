@@ -164,7 +164,7 @@ def test_only_won_deals_are_asked_for_and_reopened_ones_are_absent() -> None:
     portal.deals["2"]["dealstage"] = "closedlost"
     assert portal.sweep()[0] == ["1"]
     with portal.client() as client:
-        orders, _ = HubSpotOrders(client, SETTINGS).named(["1", "2", "3"])
+        orders, _ = HubSpotOrders(client, SETTINGS).named(["hubspot-1", "2", "3"])
     assert [order.order_id for order in orders] == ["hubspot-1"]
 
 

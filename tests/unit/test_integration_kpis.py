@@ -39,7 +39,7 @@ from services.calls import CallLog, Calls, Outage, ResponseTimes
 from services.controls import Control, Controls
 from services.database import Database
 from services.heartbeats import Heartbeats
-from services.outbox import NewMessage, Outbox
+from services.outbox import NewMessage, Outbox, discard, revive
 from services.runs import Counts
 from services.state_tables import correction
 from services.store import Store
@@ -128,6 +128,16 @@ def acted(database: Database, case_id: str, action: str, day: float) -> None:
         connection.execute(insert(correction), row)
 
 
+def revived(database: Database, message_id: str, payload: dict[str, str], *, now: datetime) -> None:
+    with database.writing() as connection:
+        revive(connection, message_id, payload, now=now)
+
+
+def discarded(database: Database, message_id: str, *, now: datetime) -> None:
+    with database.writing() as connection:
+        discard(connection, message_id, now=now)
+
+
 def figures(facts: Facts, database: Database, tmp_path: Path, **more: object) -> IntegrationKpis:
     given = {"mlruns": tmp_path / "mlruns", "cost_of_capital": EIGHT} | more
     return integration_kpis(Drawn(facts), database, JANUARY, **given)
@@ -200,15 +210,15 @@ def test_outbound_accuracy_counts_the_first_attempt_and_no_persons_hand(
     sent(database, 2, "book_sale", "k2", {"sale": "S2"})
     sent(database, 2, "book_sale", "k3", {"sale": "S3"}, tries=2)
     edited = sent(database, 2, "post_invoice", "k4", None)
-    box.revived(edited, {"entity_id": "E", "total": "1"}, now=at(3))
+    revived(database, edited, {"entity_id": "E", "total": "1"}, now=at(3))
     (again,) = box.claim(now=at(3), lease=timedelta(minutes=5))
     box.delivered(again, {"invoice": "I4"}, now=at(3))
     replayed = sent(database, 3, "post_invoice", "k5", None)
-    box.revived(replayed, {"entity_id": "E"}, now=at(3))
+    revived(database, replayed, {"entity_id": "E"}, now=at(3))
     acted(database, replayed, "replay", 3)
     (again,) = box.claim(now=at(3), lease=timedelta(minutes=5))
     box.delivered(again, {"invoice": "I5"}, now=at(3))
-    box.discarded(sent(database, 3, "post_invoice", "k6", None), now=at(4))
+    discarded(database, sent(database, 3, "post_invoice", "k6", None), now=at(4))
     sent(database, 4, "post_invoice", "k7", None)  # still dead: not settled
     sent(database, 31, "book_sale", "k8", {"sale": "S8"})  # after the period
     assert figures(drawn_facts(), database, tmp_path).outbound == [
@@ -223,10 +233,10 @@ def test_automation_coverage_by_step(drawn_facts: Callable[..., Facts], database
     sent(database, 3, "book_sale", "k2", {"sale": "S2"}, tries=3)  # read back later, or never: a step all the same
     sent(database, -1, "book_sale", "k0", {"sale": "S0"}, payload={})  # made before the period, read back in it
     touched = sent(database, 2, "post_invoice", "k3", None)
-    Outbox(database).revived(touched, {"entity_id": "E", "total": "2"}, now=at(3))
+    revived(database, touched, {"entity_id": "E", "total": "2"}, now=at(3))
     (again,) = Outbox(database).claim(now=at(3), lease=timedelta(minutes=5))
     Outbox(database).delivered(again, {"invoice": "I1"}, now=at(3))
-    Outbox(database).discarded(sent(database, 4, "post_invoice", "k4", None), now=at(4))
+    discarded(database, sent(database, 4, "post_invoice", "k4", None), now=at(4))
     sent(database, 5, "cancel_sale", "k5", {"sale": "S1"})
     parts = [{"invoice_id": "I1", "amount": "1.00"}, {"invoice_id": "I2", "amount": "2.00"}]
     sent(database, 10, "apply_cash", "k6", {}, payload={"date": "2024-01-10", "allocations": parts})
@@ -512,6 +522,8 @@ def test_a_period_is_of_days_and_ends_after_its_start() -> None:
     assert period_of(None, date(2024, 1, 31), now) == JANUARY
     with pytest.raises(BadSetting, match="an end after its start"):
         period_of(date(2024, 2, 1), date(2024, 2, 1), now)
+    with pytest.raises(BadSetting, match="--until 0001-01-01: there are no 30 days before it; allowed: a later day"):
+        period_of(None, date.min, now)
 
 
 def test_an_empty_period_is_refused(drawn_facts: Callable[..., Facts], database: Database, tmp_path: Path) -> None:
@@ -525,7 +537,7 @@ def test_banks_whose_files_somebody_puts_into_a_folder_are_not_unattended(tmp_pa
     text = f"""
 systems:
   api: {{bank: {{mailbox: "http://127.0.0.1:1", {accounts}}}}}
-  drop: {{bank: {{folder: in, {accounts}}}}}
+  drop: {{bank: {{folder: in, {accounts.replace("main", "till").replace("DE02", "DE03")}}}}}
   erp: {{rest: {{url: "http://127.0.0.1:1", token_file: t}}}}
 """
     assert unattended_banks(parse_landscape(text, "landscape.yaml", tmp_path)) == {"api"}

@@ -60,6 +60,31 @@ def test_what_is_wrong_is_named_with_what_is_allowed(tmp_path: Path, system: str
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("accounts", "said"),
+    [
+        (
+            "main: {number: DE03, entity: DE01, currency: EUR}",
+            "are both 'main' of DE01; allowed: one account of a name",
+        ),
+        ("side: {number: de 02, entity: DE01, currency: EUR}", "have the same number and currency; allowed: each"),
+        ("main: {number: DE02, entity: UK01, currency: EUR}", "have the same number and currency"),
+    ],
+)
+def test_an_account_is_declared_once_in_all_banks(tmp_path: Path, accounts: str, said: str) -> None:
+    other = f"bank: {{folder: out, accounts: {{{accounts}}}}}"
+    with pytest.raises(BadSetting) as caught:
+        landscape(tmp_path, f"{BANK}\n  that:\n    {other}")
+    assert str(caught.value).startswith("l.yaml: systems.that.bank.accounts.")
+    assert "systems.it.bank.accounts.main" in str(caught.value)
+    assert said in str(caught.value)
+
+
+def test_banks_may_name_accounts_alike_in_other_books_and_number_them_alike_in_another_currency(tmp_path: Path) -> None:
+    other = "bank: {folder: out, accounts: {main: {number: DE02, entity: UK01, currency: GBP}}}"
+    assert landscape(tmp_path, f"{BANK}\n  that:\n    {other}").names == ("it", "that")
+
+
 def test_a_file_that_is_not_there_and_a_system_that_is_not_in_it(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"no landscape at .*none\.yaml; allowed: a YAML file like landscape-example"):
         load_landscape(tmp_path / "none.yaml")

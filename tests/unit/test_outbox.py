@@ -1,8 +1,10 @@
 """What the outbox promises, on SQLite always and on PostgreSQL where the machine has one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -10,9 +12,10 @@ from sqlalchemy import text
 from features.errors import BadInput, NotFound, StateError
 from services.circuits import BreakerRule, Circuits
 from services.database import Database
-from services.outbox import Fate, NewMessage, Outbox
+from services.outbox import Fate, NewMessage, Outbox, discard, revive
 
 NOW = datetime(2024, 3, 1, 9, 30, tzinfo=UTC)
+AtOnce = Callable[[int, Callable[[int], object]], list[Any]]
 LEASE = timedelta(minutes=5)
 POST = NewMessage("erp", "sale 7", "post_invoice", "crm:7:invoice", {"order": "7", "total": "120.00"}, "sync")
 
@@ -37,6 +40,11 @@ def claimed_ids(box: Outbox, at: datetime = NOW, **keys: object) -> list[str]:
     return [m.message_id for m in box.claim(now=at, lease=LEASE, limit=10, **keys)]
 
 
+def revived(database: Database, message_id: str, payload: dict[str, str], at: datetime) -> None:
+    with database.writing() as connection:
+        revive(connection, message_id, payload, now=at)
+
+
 def test_the_same_message_twice_is_one(box: Outbox) -> None:
     first = box.put(POST, now=NOW)
     again = box.put(replace(POST, created_by="another run"), now=minutes(1))
@@ -44,6 +52,20 @@ def test_the_same_message_twice_is_one(box: Outbox) -> None:
     (message,) = box.messages()
     assert (message.status, message.attempts, message.created_by, message.due_at) == (Fate.WAITING, 0, "sync", NOW)
     assert message.payload == POST.payload
+
+
+def test_the_same_message_from_several_processes_is_one(box: Outbox, at_once: AtOnce) -> None:
+    for n in range(10):
+        ids = at_once(4, lambda _, n=n: box.put(replace(POST, idempotency_key=f"k{n}"), now=NOW))
+        assert len(set(ids)) == 1
+    assert len(box.messages()) == 10
+
+
+def test_a_reason_that_no_database_takes_is_kept_readable(box: Outbox) -> None:
+    box.put(POST, now=NOW)
+    (message,) = box.claim(now=NOW, lease=LEASE)
+    box.buried(message, "status 400: a\0b", now=NOW)
+    assert box.message(message.message_id).error == "status 400: a␀b"
 
 
 @pytest.mark.parametrize("other", [{"document": "sale 8"}, {"operation": "void"}, {"payload": {"order": "8"}}])
@@ -69,36 +91,39 @@ def test_messages_of_a_document_go_one_after_the_other(box: Outbox) -> None:
     assert box.message(ids[0]).result == {"invoice": "INV-1"}
 
 
-def test_a_dead_message_holds_up_its_document_until_a_person_acts(box: Outbox) -> None:
+def test_a_dead_message_holds_up_its_document_until_a_person_acts(box: Outbox, database: Database) -> None:
     first, second = (box.put(replace(POST, idempotency_key=k), now=NOW) for k in "ab")
     (message,) = box.claim(now=NOW, lease=LEASE)
     box.buried(message, "no such customer", now=NOW)
     assert claimed_ids(box) == []
     assert box.message(first).error == "no such customer"
-    box.revived(first, {"order": "7", "total": "119.00"}, now=minutes(1))
+    revived(database, first, {"order": "7", "total": "119.00"}, minutes(1))
     (again,) = box.claim(now=minutes(1), lease=LEASE)
     assert (again.message_id, again.payload["total"], again.attempts) == (first, "119.00", 1)
     box.buried(again, "still none", now=minutes(1))
-    box.discarded(first, now=minutes(2))
+    with database.writing() as connection:
+        discard(connection, first, now=minutes(2))
     assert claimed_ids(box, minutes(2)) == [second]
 
 
-def test_what_a_person_edited_is_still_the_same_message_to_its_maker(box: Outbox) -> None:
+def test_what_a_person_edited_is_still_the_same_message_to_its_maker(box: Outbox, database: Database) -> None:
     first = box.put(POST, now=NOW)
     (message,) = box.claim(now=NOW, lease=LEASE)
     box.buried(message, "wrong total", now=NOW)
-    box.revived(first, {"order": "7", "total": "119.00"}, now=NOW)
+    revived(database, first, {"order": "7", "total": "119.00"}, NOW)
     assert box.put(POST, now=minutes(1)) == first
     assert box.message(first).payload["total"] == "119.00"
 
 
-def test_only_the_dead_are_revived_or_discarded(box: Outbox) -> None:
+def test_only_the_dead_are_revived_or_discarded(box: Outbox, database: Database) -> None:
     waiting = box.put(POST, now=NOW)
-    for act in (lambda: box.discarded(waiting, now=NOW), lambda: box.revived(waiting, {}, now=NOW)):
-        with pytest.raises(BadInput, match="is not dead"):
-            act()
+    for message_id in (waiting, "none"):
+        for act in (discard, partial(revive, payload={})):
+            with pytest.raises(BadInput, match="is not dead"), database.writing() as connection:
+                act(connection, message_id, now=NOW)
     with pytest.raises(NotFound, match="no message 'none'"):
-        box.discarded("none", now=NOW)
+        box.message("none")
+    assert box.counts() == {("erp", Fate.WAITING): 1}
 
 
 def test_a_postponed_message_waits_for_its_time(box: Outbox) -> None:
@@ -174,5 +199,18 @@ def test_an_answer_in_between_starts_the_count_anew(database: Database) -> None:
     assert [circuits.failed("crm", "down", now=NOW) for _ in range(2)] == [None, minutes(1)]
 
 
+def test_failures_of_several_processes_all_count(database: Database, at_once: AtOnce) -> None:
+    circuits = Circuits(database, BreakerRule(failures=41))
+    for _ in range(10):
+        assert at_once(4, lambda _: circuits.failed("erp", "down", now=NOW)) == [None] * 4
+    assert circuits.failed("erp", "down", now=NOW) == minutes(1)
+
+
 def test_refused_credentials_do_not_wait_for_more_failures(database: Database) -> None:
-    assert Circuits(database, RULE).failed("erp", "401", now=NOW, at_once=True) == minutes(1)
+    circuits = Circuits(database, RULE)
+    assert circuits.failed("erp", "401", now=NOW, at_once=True) == minutes(1)
+    assert circuits.failed("erp", "401", now=NOW, at_once=True) == minutes(2)
+    assert [circuits.failed("crm", "down", now=NOW), circuits.failed("crm", "401", now=NOW, at_once=True)] == [
+        None,
+        minutes(1),
+    ]

@@ -5,10 +5,11 @@ import json
 from datetime import UTC, datetime
 
 import httpx
+import msgspec
 import pytest
 
 from features.errors import BadSetting, SourceBroken, SourceError, SourceRefused
-from pipelines.connectors.records import records_frame
+from pipelines.connectors.records import as_json, exact, records_frame
 from pipelines.connectors.rest import RestClient
 from pipelines.connectors.web import Limits, Retries
 
@@ -65,6 +66,7 @@ def test_a_change_stamp_and_history_are_asked_for_on_every_page() -> None:
         httpx.Response(429, headers={"Retry-After": "0"}),
         httpx.Response(429),
         httpx.Response(429, headers={"Retry-After": "soon"}),
+        httpx.Response(429, headers=[(b"Retry-After", "²".encode("latin-1"))]),
         httpx.Response(500),
         httpx.Response(503, headers={"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}),
         httpx.Response(503, headers={"Retry-After": "Wed, 21 Oct 2015 07:28:00 -0000", "Date": "just now"}),
@@ -219,6 +221,54 @@ def test_records_become_text_columns() -> None:
 def test_a_record_without_what_every_record_says_breaks_the_protocol(record: dict) -> None:
     with pytest.raises(SourceBroken, match=r"GET /api/v1/invoice: record .*every record has id, company, changed_at"):
         records_frame(f"GET {PATH}", [record])
+
+
+def nested(depth: int, opening: str = '{"a":', closing: str = "}") -> object:
+    return msgspec.json.decode(opening * depth + "1" + closing * depth)
+
+
+@pytest.mark.parametrize(("opening", "closing"), [('{"a":', "}"), ("[", "]")])
+def test_a_record_that_is_nested_without_end_breaks_the_protocol(opening: str, closing: str) -> None:
+    sound = {"id": "1", "changed_at": STAMP, "x": nested(19, opening, closing)}
+    records_frame("GET", [sound])
+    for depth in (20, 600):
+        deep = {"id": "2", "changed_at": STAMP, "x": nested(depth, opening, closing)}
+        with pytest.raises(SourceBroken, match="GET: record '2' is nested too deep; allowed: 20 levels"):
+            records_frame("GET", [sound, deep])
+        assert as_json([sound, deep], [1]) == [f'{{"changed_at":"{STAMP}","id":"2"}}']
+
+
+def test_a_page_that_is_nested_deeper_than_can_be_read_breaks_the_protocol() -> None:
+    body = b'{"data":' + b"[" * 5000 + b"]" * 5000 + b"}"
+    with pytest.raises(SourceBroken, match="outside the protocol"):
+        Script(httpx.Response(200, content=body)).records()
+
+
+def test_two_fields_that_would_be_one_column_are_refused() -> None:
+    records = [{"id": "1", "changed_at": STAMP, "x": {"y": 1}}, {"id": "2", "changed_at": STAMP, "x.y": "b"}]
+    with pytest.raises(SourceBroken, match=r"GET: an object's field and another field are both called 'x\.y'"):
+        records_frame("GET", records)
+
+
+@pytest.mark.parametrize(
+    ("literal", "text"),
+    [
+        ("90071992547409.93", "90071992547409.93"),
+        ("1.50", "1.50"),
+        ("1e2", "100"),
+        ("-1.5E-7", "-0.00000015"),
+        ("1e999999999", "1e999999999"),
+        ("1e-99999999999999999999999", "1e-99999999999999999999999"),
+    ],
+)
+def test_numbers_are_exact_and_none_is_too_large(literal: str, text: str) -> None:
+    record = msgspec.json.Decoder(float_hook=exact).decode(f'{{"id":"1","changed_at":"{STAMP}","n":{literal}}}')
+    assert records_frame("GET", [record])["n"].to_list() == [text]
+
+
+def test_a_record_that_is_kept_has_the_numbers_that_came() -> None:
+    record = msgspec.json.Decoder(float_hook=exact).decode('{"b": 1.10, "a": [90071992547409.93, 2]}')
+    assert as_json([record], [0]) == ['{"a":[90071992547409.93,2],"b":1.10}']
 
 
 def test_a_record_cannot_pretend_to_be_ours() -> None:

@@ -31,15 +31,20 @@ def violations(*rows: tuple[str | None, ...]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=QUARANTINE_SCHEMA, orient="row")
 
 
+def set_aside(store: Store, run_id: str, table: str, *rows: tuple[str | None, ...], now: datetime = NOW) -> None:
+    counts = Counts(len(rows), quarantined=len(rows))
+    store.commit_page(run_id, table, counts, bad={table: violations(*rows)}, now=now)
+
+
 BAD_DATE = ("ar.csv line 7", "issue_date", "2019-02-30", "a date", '{"id":7}')
 BAD_AMOUNT = ("ar.csv line 7", "amount_minor", None, "an amount", '{"id":7}')
 
 
 def test_a_cursor_is_null_then_the_last_one_set(store: Store) -> None:
     assert store.cursor("erp", "invoices") is None
-    store.set_cursor("erp", "invoices", "p1", now=NOW)
-    store.set_cursor("erp", "invoices", "p2", now=LATER)
-    store.set_cursor("erp", "payments", "q1", now=LATER)
+    run_id = store.start_run("erp", now=NOW)
+    for feed, cursor in (("invoices", "p1"), ("invoices", "p2"), ("payments", "q1")):
+        store.commit_page(run_id, feed, Counts(), cursor=cursor, now=LATER)
     assert (store.cursor("erp", "invoices"), store.cursor("erp", "payments")) == ("p2", "q1")
     assert store.cursor("crm", "invoices") is None
 
@@ -116,7 +121,7 @@ def test_runs_are_listed_newest_first(store: Store) -> None:
 
 def test_quarantine_lists_each_violation(store: Store) -> None:
     run_id = store.start_run("files", now=NOW)
-    store.quarantine(run_id, "files", "invoice", violations(BAD_DATE, BAD_AMOUNT), now=NOW)
+    set_aside(store, run_id, "invoice", BAD_DATE, BAD_AMOUNT)
     listed = store.quarantined()
     assert dict(listed.schema) == QUARANTINED_SCHEMA
     assert set(listed.select(*QUARANTINE_SCHEMA).rows()) == {BAD_DATE, BAD_AMOUNT}
@@ -128,8 +133,8 @@ def test_quarantine_lists_each_violation(store: Store) -> None:
 def test_the_same_bad_payload_again_raises_its_count(store: Store) -> None:
     first, second = store.start_run("files", now=NOW), store.start_run("files", now=LATER)
     moved = ("ar.csv line 9", *BAD_DATE[1:])
-    store.quarantine(first, "files", "invoice", violations(BAD_DATE, BAD_DATE), now=NOW)
-    store.quarantine(second, "files", "invoice", violations(moved), now=LATER)
+    set_aside(store, first, "invoice", BAD_DATE, BAD_DATE)
+    set_aside(store, second, "invoice", moved, now=LATER)
     (row,) = store.quarantined().to_dicts()
     assert (row["times"], row["first_seen"], row["last_seen"]) == (3, NOW, LATER)
     assert (row["where"], row["run_id"]) == ("ar.csv line 9", second)
@@ -138,9 +143,9 @@ def test_the_same_bad_payload_again_raises_its_count(store: Store) -> None:
 def test_another_payload_rule_table_or_source_is_another_violation(store: Store) -> None:
     run_id = store.start_run("files", now=NOW)
     other_rule, other_payload = (*BAD_DATE[:3], "after 2000", BAD_DATE[4]), (*BAD_DATE[:4], '{"id":8}')
-    store.quarantine(run_id, "files", "invoice", violations(BAD_DATE, other_rule, other_payload), now=NOW)
-    store.quarantine(run_id, "files", "payment", violations(BAD_DATE), now=NOW)
-    store.quarantine(run_id, "erp", "invoice", violations(BAD_DATE), now=NOW)
+    set_aside(store, run_id, "invoice", BAD_DATE, other_rule, other_payload)
+    set_aside(store, run_id, "payment", BAD_DATE)
+    set_aside(store, store.start_run("erp", now=NOW), "invoice", BAD_DATE)
     assert store.quarantined()["times"].to_list() == [1] * 5
     assert store.quarantined(source="files", table="invoice").height == 3
     assert store.quarantined(run_id="another").is_empty()
@@ -150,14 +155,26 @@ def test_another_payload_rule_table_or_source_is_another_violation(store: Store)
 def test_rows_without_a_payload_are_told_apart_by_place(store: Store) -> None:
     run_id = store.start_run("files", now=NOW)
     bare = [(f"ar.csv line {n}", "issue_date", "x", "a date", None) for n in (1, 2)]
-    store.quarantine(run_id, "files", "invoice", violations(*bare), now=NOW)
+    set_aside(store, run_id, "invoice", *bare)
     assert store.quarantined().height == 2
 
 
 def test_text_no_database_takes_is_kept_readable(store: Store) -> None:
     run_id = store.start_run("files", now=NOW)
-    store.quarantine(run_id, "files", "invoice", violations(("l 1", "name", "a\0b", "text", "{}")), now=NOW)
+    set_aside(store, run_id, "invoice", ("l 1", "name", "a\0b", "text", "{}"))
     assert store.quarantined()["value"].to_list() == ["a␀b"]
+
+
+def test_a_reading_is_one_view_whatever_is_written_meanwhile(store: Store) -> None:
+    before, query = store.start_run("erp", now=NOW), text("SELECT run_id FROM run")
+    with store.database.reading() as connection:
+        assert connection.execute(query).scalars().all() == [before]
+        store.start_run("crm", now=LATER)
+        assert connection.execute(query).scalars().all() == [before]
+    assert len(store.runs()) == 2
+    with store.database.writing() as connection:
+        isolation = connection.get_isolation_level()
+    assert isolation == ("READ COMMITTED" if connection.dialect.name == "postgresql" else "SERIALIZABLE")
 
 
 def test_a_page_is_committed_whole_or_not_at_all(store: Store) -> None:

@@ -31,13 +31,23 @@ def test_what_one_side_does_not_say_is_not_compared() -> None:
 
 def test_what_is_set_aside_explains_a_count_exactly_and_sums_altogether() -> None:
     ours = Totals(7, {"UK GBP": 7}, "ours")
-    assert differences(Totals(8, {"UK GBP": 9}, "theirs"), ours, apart=1, doubtful=1) == []
-    assert differences(Totals(9), ours, apart=1, doubtful=1) == ["the source has 9 records, the lake 7 and 1 set aside"]
+    assert differences(Totals(8, {"UK GBP": 9}, "theirs"), ours, apart=1, doubtful=["UK"]) == []
+    assert differences(Totals(9), ours, apart=1, doubtful=["UK"]) == [
+        "the source has 9 records, the lake 7 and 1 set aside"
+    ]
     assert differences(Totals(7), ours, apart=1) == ["the source has 7 records, the lake 7 and 1 set aside"]
-    assert differences(Totals(7, {"UK GBP": 9}, "ours"), ours, doubtful=1) == []
-    assert differences(Totals(7, {"UK GBP": 9}, "other"), ours, doubtful=1) == [
+    assert differences(Totals(7, {"UK GBP": 9}, "ours"), ours, doubtful=["UK"]) == []
+    assert differences(Totals(7, {"UK GBP": 9}, "other"), ours, doubtful=["UK"]) == [
         "the source has 7 records as the lake, but not the same ones"
     ]
+
+
+def test_what_is_set_aside_in_one_entity_explains_no_sum_of_another() -> None:
+    theirs, ours = Totals(2, {"UK GBP": 9, "UK EUR": 1, "DE EUR": 5}), Totals(2, {"UK GBP": 7, "DE EUR": 4})
+    assert differences(theirs, ours, doubtful=["UK"]) == [
+        "DE EUR: the source sums to 5 minor units, the lake to 4",
+    ]
+    assert differences(theirs, ours, doubtful=["UK", "DE"]) == []
 
 
 def test_every_difference_in_sums_is_named() -> None:

@@ -50,6 +50,12 @@ def test_what_has_landed_waits_no_more_but_is_still_known(inbox):
     assert kept(inbox, "b") is Kept.KNOWN
 
 
+def test_deliveries_that_come_at_once_have_places_of_their_own(inbox, at_once):
+    for n in range(10):
+        assert at_once(4, lambda i, n=n: kept(inbox, f"{n}-{i}")) == [Kept.NEW] * 4
+    assert [w.position for w in inbox.waiting("erp")] == list(range(1, 41))
+
+
 def test_only_later_versions_of_the_same_record_are_overtaken(inbox):
     inbox.landed("erp", [], [version("1", 3), version("1", 5), version("1", 9, "DE"), version("2", 9)], now=NOW)
     inbox.landed("erp", [], [version("1", 5)], now=NOW)

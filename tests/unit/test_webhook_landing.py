@@ -100,6 +100,33 @@ def test_broken_records_are_set_aside_and_hold_up_nothing(world):
     assert world.store.runs(source="erp")[0].status is Status.DONE
 
 
+@pytest.mark.parametrize("depth", [30, 400, 900, 5000])
+def test_a_delivery_that_is_nested_without_end_holds_up_nothing(world, depth):
+    deep = '{"a":' * depth + "1" + "}" * depth
+    body = json.dumps({"table": "customer", "records": [record("C1", 1, name="A", x=0)]}).replace("0}", f"{deep}}}")
+    world.inbox.keep("erp", "deep", body, sent_at=NOW, now=NOW)
+    world.send("customer", record("C2", 1, name="B"))
+    assert world.land().run.counts == Counts(read=2, landed=1, quarantined=1)
+    assert (world.names(), world.inbox.waiting("erp")) == (["B"], [])
+    (told,) = world.store.quarantined(source="erp").to_dicts()
+    assert "nested too deep" in told["allowed"]
+    assert "deep" in told["where"] if told["payload"] is None else json.loads(told["payload"])["name"] == "A"
+
+
+def test_amounts_that_are_numbers_stay_exact_also_when_told_again(world):
+    def limit(minute, amount):
+        fields = record("C1", minute, name="A", credit_limit=0)
+        text = json.dumps({"table": "customer", "records": [fields]})
+        body = text.replace('"credit_limit": 0', f'"credit_limit": {amount}')
+        world.inbox.keep("erp", f"limit of {minute}", body, sent_at=NOW, now=NOW)
+        world.land()
+
+    limit(3, "90071992547409.93")
+    limit(2, "1.50")
+    held = world.lake.versions(CUSTOMER).collect()["credit_limit_minor"].to_list()
+    assert held == [150, 9007199254740993]
+
+
 def test_what_was_set_aside_is_not_told_again_with_a_late_one(world):
     world.send("customer", record("C1", 5, name="A", terms_days="soon"))
     world.land()
