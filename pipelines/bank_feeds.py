@@ -61,6 +61,7 @@ def ingest_bank(
     shown = progress or Quiet()
     with running(name, lake, store, now=now, progress=shown, every_minutes=every_minutes) as run:
         desk = _Desk(bank, run)
+        run.expect([desk.feed(BANK_ENTRY), desk.feed(BANK_STATEMENT)])
         with (
             run.feed(desk.feed(BANK_ENTRY), BANK_ENTRY.name, None),
             run.feed(desk.feed(BANK_STATEMENT), BANK_STATEMENT.name, None),

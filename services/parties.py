@@ -1,7 +1,7 @@
 """What was decided about parties, kept for good: entries are added at the end and never changed or removed.
 
-What a decision says is its writer's affair (`pipelines.parties.lasting`); here it is text. Who adds says up to where the log
-was read, so that nobody decides on a state that somebody else has just changed.
+What a decision says is its writer's affair (`pipelines.parties.lasting`); here it is text. Who adds says up to where
+the log was read, so that nobody decides on a state that somebody else has just changed.
 """
 
 from collections.abc import Sequence
