@@ -8,20 +8,18 @@ from functools import partial
 
 import polars as pl
 
-from features.errors import SourceBroken
 from features.lake import Lake
 from features.tables import ALLOCATION, ENTITY, INSTANT, Table
-from features.totals import Totals, differences, entity_of, standing_rows, totals_of
 from pipelines.complaints import PLACE
 from pipelines.connectors.records import as_json, records_frame
-from pipelines.connectors.source import Batch, Json, Source
+from pipelines.connectors.source import Batch, Source
+from pipelines.control_totals import Reading, keys_of, require_tie, ties
 from pipelines.dating import Dating
 from pipelines.feeds import Feed, against_invoices, checked, settled_invoices, without
 from pipelines.mapping_keys import Books, From, Section
 from pipelines.readings import Style, columns_used
 from pipelines.run import Run
 from pipelines.shaping import Setting, shape
-from services.controls import Control, Controls
 
 LOG = logging.getLogger(__name__)
 
@@ -39,83 +37,40 @@ def land_table(source: Source, table: Table, run: Run, batch_records: int) -> No
     name = source.feed(table)
     with run.feed(name, table.name, None):
         _read(source, table, run, batch_records, run.store.cursor(run.source, name))
-        if not _ties(source, table, run):
+        if not ties(source, table, run):
             _read(source, table, run, batch_records, run.store.cursor(run.source, name))
-            if not _ties(source, table, run):
+            if not ties(source, table, run):
                 LOG.warning("%s: the control totals do not tie; all of it is read again", name)
-                aside = _read(source, table, run, batch_records, None)
-                _ties(source, table, run, aside=aside)
+                require_tie(source, table, run, _read_all(source, table, run, batch_records))
 
 
-def _read(source: Source, table: Table, run: Run, batch_records: int, cursor: str | None) -> pl.DataFrame:
-    """Read and land from `cursor`; of the records that were set aside the latest of each key."""
-    name, reached, aside = source.feed(table), None, [_aside(table, [])]
+def _read(source: Source, table: Table, run: Run, batch_records: int, cursor: str | None) -> None:
+    """Read and land from `cursor`."""
+    for _ in _landed(source, table, run, batch_records, cursor):
+        pass
+
+
+def _read_all(source: Source, table: Table, run: Run, batch_records: int) -> Reading:
+    """Read and land everything, and keep in mind what came."""
+    told, aside = [keys_of(table, [])], [keys_of(table, [])]
+    for batch, feed in _landed(source, table, run, batch_records, None):
+        told.append(keys_of(table, batch.records))
+        aside.append(keys_of(table, [batch.records[row] for row in feed.bad["_row"].unique()]))
+    return Reading(pl.concat(told), pl.concat(aside))
+
+
+def _landed(
+    source: Source, table: Table, run: Run, batch_records: int, cursor: str | None
+) -> Iterator[tuple[Batch, Feed]]:
+    """Each batch from `cursor` on, once it has landed; the cursor moves last."""
+    name, reached = source.feed(table), None
     for batch in _gathered(source.read(table, cursor, run.now), batch_records):
         feed = record_feed(name, source.section(table), table, batch, run)
         run.land(feed, Dating.BY_SOURCE)
-        aside.append(_aside(table, [batch.records[row] for row in feed.bad["_row"].unique()]))
         reached = batch.cursor
+        yield batch, feed
     if reached is not None:
         run.advance(name, reached)
-    latest = pl.struct(*table.key).is_last_distinct()
-    return pl.concat(aside).sort("changed_at", maintain_order=True).filter(latest)
-
-
-def _aside(table: Table, records: list[Json]) -> pl.DataFrame:
-    """The table's key, when the record was changed, and whether it is taken back; no entity where none is named."""
-    told = [(r.get("company"), r["id"], r["changed_at"], r.get("deleted", False)) for r in records]
-    schema = {"entity_id": pl.String, table.id_column: pl.String, "changed_at": pl.String, "deleted": pl.Boolean}
-    rows = [
-        (None if whose is None else str(whose), str(key), at, gone)[-len(schema) :] for whose, key, at, gone in told
-    ]
-    frame = pl.DataFrame(rows, schema=schema, orient="row")
-    return frame.with_columns(pl.col("changed_at").str.to_datetime("%+", time_zone="UTC"))
-
-
-def _apart(aside: pl.DataFrame, rows: pl.DataFrame, table: Table, lake: Lake) -> int:
-    """How many records were set aside that stand at the source, while none of their key is among `rows`, which stand.
-
-    One that was taken back later than it was set aside stands nowhere.
-    """
-    key = list(table.key)
-    missing = aside.filter(~pl.col("deleted")).join(rows, on=key, how="anti")
-    versions = lake.versions(table).filter("deleted").select(*key, "known_at")
-    gone = versions.join(missing.lazy(), on=key, how="inner").filter(pl.col("known_at") >= pl.col("changed_at"))
-    return missing.join(gone.collect(), on=key, how="anti").height
-
-
-def _doubtful(aside: pl.DataFrame, theirs: Totals) -> tuple[str, ...]:
-    """The entities whose sums may be others; all, where a record does not say whose it is."""
-    if aside["entity_id"].has_nulls():
-        return tuple(sorted({entity_of(name) for name in theirs.sums or {}}))
-    return tuple(sorted(set(aside["entity_id"])))
-
-
-def _ties(source: Source, table: Table, run: Run, *, aside: pl.DataFrame | None = None) -> bool:
-    """Whether the totals tie, which is kept. `aside`: what a reading of everything set aside; then they must.
-
-    Without it, as many records may be missing as were when everything was read last. `SourceBroken` where the totals
-    must tie and do not.
-    """
-    theirs = source.totals(table)
-    if theirs is None:
-        return True
-    name, controls = source.feed(table), Controls(run.store.database)
-    rows = standing_rows(run.lake, table, run.source)
-    ours, found = totals_of(rows, table), list[str]()
-    apart, doubtful = 0, tuple[str, ...]()
-    if differences(theirs, ours):
-        last = controls.last(run.source, name) or Control(theirs, ours)
-        apart, doubtful = last.apart, last.doubtful
-        if aside is not None:
-            apart, doubtful = _apart(aside, rows, table, run.lake), _doubtful(aside, theirs)
-        found = differences(theirs, ours, apart=apart, doubtful=doubtful)
-    if found and aside is None:
-        return False
-    controls.keep(run.run_id, name, Control(theirs, ours, apart, doubtful, tuple(found)), now=run.now)
-    if found:
-        raise SourceBroken(f"{name}: the control totals do not tie: {'; '.join(found)}; nothing was taken back")
-    return True
 
 
 def _gathered(batches: Iterator[Batch], least: int) -> Iterator[Batch]:

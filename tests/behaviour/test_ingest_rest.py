@@ -638,3 +638,16 @@ def test_totals_outside_the_protocol_are_named(world: World, answer: bytes) -> N
     world.erp.before = lambda r: httpx.Response(200, content=answer) if r.url.path.endswith("totals") else None
     with pytest.raises(SourceBroken, match=r"GET /api/v1/entity/totals: the answer is outside the protocol"):
         world.ingest()
+
+
+def test_what_the_lake_holds_and_the_source_does_not_tell_is_named(world: World) -> None:
+    world.ingest()
+    truth = held(world, INVOICE)
+    extra = world.lake.versions(INVOICE).head(1).collect()
+    for name in ("X8", "X9"):
+        named = extra.with_columns(invoice_id=pl.lit(name), source_id=pl.lit(name), digest=pl.lit(name))
+        world.lake.append(INVOICE, named)
+    Bookkeeper(world, INVOICE, truth)
+    with pytest.raises(SourceBroken, match="the source has 5 records, the lake 7") as caught:
+        world.ingest()
+    assert "the lake holds UK X8, UK X9, of which the source tells nothing; nothing was taken back" in str(caught.value)
