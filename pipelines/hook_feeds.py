@@ -150,7 +150,7 @@ class _Desk:
         return [
             (waiting, delivery)
             for waiting, delivery in told
-            if waiting.received_at < latest or {str(record.get("company")) for record in delivery.records} <= known
+            if waiting.received_at < latest or _named_entities(delivery) <= known
         ]
 
     def _land_records(self, name: str, table: Table, records: list[Json]) -> list[Version]:
@@ -207,6 +207,11 @@ def parted(records: list[Json], read: Callable[[list[Json]], Any]) -> tuple[list
 
 
 _UNREADABLE = "values that can be read: text, numbers, true or false, instants in ISO 8601"
+
+
+def _named_entities(delivery: Delivery) -> set[str]:
+    """Those in whose books the records are; a record that names none will never name one, and waits for nothing."""
+    return {str(record["company"]) for record in delivery.records if record.get("company") is not None}
 
 
 def _without_booking(record: Json) -> Json:

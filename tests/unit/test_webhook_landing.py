@@ -146,6 +146,15 @@ def test_a_delivery_in_unknown_books_waits_for_them(world):
     assert world.store.quarantined().is_empty()
 
 
+def test_a_record_in_nobodys_books_is_set_aside_at_once(world):
+    world.send("customer", record("C1", 1, company=None, name="A"), record("C2", 1, name="B"))
+    assert world.land().held == 0
+    assert world.inbox.waiting("erp") == []
+    assert world.names() == ["B"]
+    (wrong,) = world.store.quarantined().to_dicts()
+    assert (wrong["field"], wrong["value"]) == ("entity_id", None)
+
+
 def test_but_not_for_ever(world):
     world.send("customer", record("C1", 1, name="A", company="DE"))
     assert world.land(NOW + PATIENCE).held == 1
