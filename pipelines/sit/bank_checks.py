@@ -11,7 +11,7 @@ from pipelines.bank.reading import statements_of
 from pipelines.bank.statement import Statement
 from pipelines.connections import arrivals_of
 from pipelines.landscape import BankSystem
-from pipelines.sit.check import Finding, skipped, verdict
+from pipelines.sit.check import Finding, failed, skipped, verdict
 from pipelines.sit.subject import Subject
 
 
@@ -69,7 +69,7 @@ def files_readable(subject: Subject) -> Finding:
     """Every file that waits is a statement, whole and well-formed."""
     told, broken = desk_of(subject).files
     if not told and not broken:
-        return skipped("no file waits; ask the bank for one")
+        return failed("no file waits, and nothing else proves that its files can be read; ask the bank for one")
     return verdict(broken, f"{len(told):,} files, {sum(map(len, told.values())):,} statements")
 
 
