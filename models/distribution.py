@@ -20,6 +20,8 @@ AGEING_NAMES = ("current", "1-30", "31-60", "61-90", "90+")
 # Two years: how far ahead the distributions built below look at most.
 LONGEST_DAYS = 730
 
+_EQUAL_DAYS = 1e-9  # quantiles closer than that are one: dividing by their distance could overflow
+
 
 @dataclass(frozen=True)
 class Distribution:
@@ -113,6 +115,7 @@ def _straight_between(points: Floats, shares: Sequence[float], values: Floats) -
     for k in range(len(shares) - 1):
         low, high = values[:, k : k + 1], values[:, k + 1 : k + 2]
         gap = high - low
-        along = np.clip((points - low) / np.where(gap > 0, gap, 1.0), 0.0, 1.0)
-        cdf += (shares[k + 1] - shares[k]) * np.where(gap > 0, along, points >= low)
+        wide = gap > _EQUAL_DAYS
+        along = np.clip((points - low) / np.where(wide, gap, 1.0), 0.0, 1.0)
+        cdf += (shares[k + 1] - shares[k]) * np.where(wide, along, points >= low)
     return np.minimum(cdf, 1.0)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -121,6 +121,7 @@ def test_calibration_bins_share_equal_chances_and_rise(seed, rows):
     quantiles=st.lists(st.floats(-20, 60), min_size=3, max_size=3).map(sorted),
     shares=st.just((0.1, 0.5, 0.9)),
 )
+@example(quantiles=[0.0, 0.0, 2.225073858507203e-309], shares=(0.1, 0.5, 0.9))
 def test_a_distribution_from_quantiles_is_one(quantiles, shares):
     found = from_quantiles(np.array([START]), shares, np.array([quantiles]))
     assert (found.pmf >= -1e-12).all()
