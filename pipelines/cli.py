@@ -277,7 +277,10 @@ def run(arguments: list[str]) -> int:
     """The exit code of the command line `arguments`; errors made on purpose become one line on stderr."""
     command = typer.main.get_command(app)
     try:
-        return int(command.main(arguments, prog_name="duecast", standalone_mode=False) or 0)
+        code = int(command.main(arguments, prog_name="duecast", standalone_mode=False) or 0)
+        if code == INTERRUPTED:  # Typer makes an exit code of Ctrl-C, without a word
+            sys.stderr.write("duecast: stopped\n")
+        return code
     except DuecastError as error:
         sys.stderr.write(f"duecast: {error}\n")
         return error.exit_code
@@ -285,8 +288,6 @@ def run(arguments: list[str]) -> int:
         sys.stderr.write(f"duecast: {error.filename or 'the system'}: {error.strerror or error}\n")
         return 2
     except typer.Exit as end:
-        if end.exit_code == INTERRUPTED:
-            sys.stderr.write("duecast: stopped\n")
         return int(end.exit_code)
     except (typer.Abort, KeyboardInterrupt):
         sys.stderr.write("duecast: stopped\n")

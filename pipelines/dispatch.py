@@ -113,7 +113,7 @@ class Dispatcher:
             return self._postpone(message, error)
         except StateError:
             raise
-        except Exception as error:
+        except Exception as error:  # it would fail again and again, and hold up every message behind it
             LOG.error("message %s: our own fault: %s", message.message_id, type(error).__name__)
             return self._bury(message, f"our own fault ({type(error).__name__}); please report it")
         self._circuits.worked([message.system])

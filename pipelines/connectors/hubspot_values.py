@@ -115,11 +115,6 @@ def millis(instant: datetime) -> int:
     return (instant - _EPOCH) // timedelta(milliseconds=1)
 
 
-def of_millis(count: int) -> datetime:
-    """The instant that many milliseconds after 1970 began."""
-    return _EPOCH + timedelta(milliseconds=count)
-
-
 def day_of(text: str | None, zone: ZoneInfo) -> date | None:
     """
     >>> str(day_of("2026-01-31T23:30:00Z", ZoneInfo("Europe/Berlin"))), str(day_of("2026-01-31", ZoneInfo("UTC")))

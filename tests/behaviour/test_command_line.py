@@ -2,6 +2,7 @@
 
 import json
 import random
+import signal
 import subprocess
 import sys
 from datetime import date, timedelta
@@ -289,3 +290,17 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stderr.strip() == "[]"
     for command in ("demo", "ingest", "train", "evaluate", "score", "serve"):
         assert command in done.stdout
+
+
+def test_ctrl_c_ends_with_a_word(tmp_path: Path) -> None:
+    program = "import sys, time, typer\nfrom pipelines import cli\n@cli.app.command()\ndef wait() -> None:\n"
+    program += "    print('ready', flush=True)\n    time.sleep(60)\nsys.exit(cli.run(['wait']))"
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=30)
+    assert (process.returncode, told.strip()) == (130, "duecast: stopped")
