@@ -134,6 +134,8 @@ CUSTOMER = Table(
         Column("parent_id", Kind.TEXT, "customer that pays for or owns this one", optional=True),
         Column("terms_days", Kind.COUNT, "usual days from issue to due", optional=True),
         Column("credit_limit_minor", Kind.MONEY, "in the entity's currency", optional=True),
+        Column("collector", Kind.TEXT, "who sees to it that it pays: a person's or a team's id", optional=True),
+        Column("bank_account", Kind.TEXT, "its account on file, where refunds go: IBAN or number", optional=True),
     ),
     (Rule("terms_days", lambda: pl.col("terms_days") >= 0, "0 or more days"),),
 )
@@ -219,6 +221,7 @@ PAYMENT = Table(
         Column("currency", Kind.CURRENCY, "currency of the money received"),
         Column("amount_minor", Kind.MONEY, "signed"),
         Column("reference", Kind.TEXT, "what the payer wrote", optional=True),
+        Column("payer_account", Kind.TEXT, "the account it came from or went to: IBAN or number", optional=True),
     ),
     (_is_currency("currency"),),
 )
@@ -319,6 +322,51 @@ DISPUTE = Table(
     ),
 )
 
+PROMISE = Table(
+    "promise",
+    "A customer's word that an amount will be paid by a day. Whether it was kept is read from the ledger.",
+    "promise_id",
+    "made_on",
+    (
+        Column("promise_id", Kind.TEXT, "unique within the entity"),
+        Column("customer_id", Kind.TEXT, "who promised"),
+        Column("invoice_id", Kind.TEXT, "for what; null for the account as a whole", optional=True),
+        Column("made_on", Kind.DAY, "when it was given"),
+        Column("promised_for", Kind.DAY, "the day by which it will be paid"),
+        Column("currency", Kind.CURRENCY, "currency of the amount"),
+        Column("amount_minor", Kind.MONEY, "promised, signed like the invoice"),
+    ),
+    (
+        _is_currency("currency"),
+        Rule("amount_minor", lambda: pl.col("amount_minor") > 0, "a positive amount"),
+        Rule("promised_for", lambda: pl.col("promised_for") >= pl.col("made_on"), "on or after made_on"),
+    ),
+)
+
+CONTACT_CHANNELS = ("call", "email", "letter", "portal", "visit")
+
+CONTACT = Table(
+    "contact",
+    "A reminder to a customer, made or left out on purpose: what collecting did, and the experiment it is learnt from.",
+    "contact_id",
+    "day",
+    (
+        Column("contact_id", Kind.TEXT, "unique within the entity"),
+        Column("customer_id", Kind.TEXT, "who was reminded"),
+        Column("invoice_id", Kind.TEXT, "about what; null for the account as a whole", optional=True),
+        Column("day", Kind.DAY, "when it was made or held out"),
+        Column("channel", Kind.TEXT, f"one of {', '.join(CONTACT_CHANNELS)}", optional=True),
+        Column("collector", Kind.TEXT, "by whom", optional=True),
+        Column("made", Kind.FLAG, "true where it was made, false where it was held out"),
+        Column("chance", Kind.NUMBER, "of being made, where a draw decided; null where a person did", optional=True),
+    ),
+    (
+        Rule("channel", lambda: pl.col("channel").is_in(CONTACT_CHANNELS), f"one of {', '.join(CONTACT_CHANNELS)}"),
+        Rule("chance", lambda: pl.col("chance").is_between(0, 1, closed="none"), "between 0 and 1, ends left out"),
+        Rule("made", lambda: pl.col("made") | pl.col("chance").is_not_null(), "true where no draw decided (no chance)"),
+    ),
+)
+
 BANK_STATEMENT = Table(
     "bank_statement",
     "What a bank says happened on one account over some days; statements of an account join without gaps.",
@@ -380,6 +428,8 @@ TABLES = (
     PAYMENT,
     ALLOCATION,
     DISPUTE,
+    PROMISE,
+    CONTACT,
     BANK_STATEMENT,
     BANK_ENTRY,
     FX_RATE,

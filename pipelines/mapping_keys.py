@@ -28,6 +28,8 @@ TableName = Literal[
     "payment",
     "allocation",
     "dispute",
+    "promise",
+    "contact",
     "bank_statement",
     "bank_entry",
     "fx_rate",

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from features.tables import ALLOCATION_KINDS
+from services.sandbox.accounts import accounts
 from services.sandbox.calendars import Ints, month_start, months
 from services.sandbox.clerks import MICROSECONDS_A_MINUTE, OFFICE, Clerks
 from services.sandbox.facts import days, numbered, words
@@ -110,6 +111,7 @@ def payment_draft(history: History, news: News, ids: Ids, clerks: Clerks) -> pl.
                 "value_date": days(payments.day),
                 "currency": words(customers.pay_currency, payments.payer).tolist(),
                 "amount_minor": payments.amount,
+                "payer_account": words(accounts(history), payments.payer).tolist(),
             }
         )
         .join(_references(history, ids), on="payment", how="left", maintain_order="left")

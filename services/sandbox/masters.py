@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 
+from services.sandbox.accounts import accounts, collectors
 from services.sandbox.calendars import NEVER, Ints, month_start, months
 from services.sandbox.clerks import MICROSECONDS_A_DAY, MICROSECONDS_AN_HOUR, OFFICE, RATES_FIXED, SETTING_UP, Clerks
 from services.sandbox.facts import days, words
@@ -64,6 +65,8 @@ def customer_draft(history: History, clerks: Clerks) -> pl.DataFrame:
             "parent_id": words(customers.ids, customers.parent[row]).tolist(),
             "terms_days": since(customers.terms_change_on, customers.later_terms, customers.terms),
             "credit_limit_minor": np.rint(limits).astype(np.int64) * LIMIT_MINOR,
+            "collector": words(collectors(history), row).tolist(),
+            "bank_account": words(accounts(history), row).tolist(),
         }
     )
     return draft.with_columns(parent_id=pl.when(pl.col("parent_id") != pl.col("customer_id")).then("parent_id"))

@@ -59,7 +59,9 @@ def rest(complete: bool, record: dict[str, object]) -> RestSource:
     return RestSource(client, Rest(complete=complete))
 
 
-COLUMNS = dict.fromkeys(("name", "country", "segment", "parent_id", "terms_days", "credit_limit"))
+COLUMNS = dict.fromkeys(
+    ("name", "country", "segment", "parent_id", "terms_days", "credit_limit", "collector", "bank_account")
+)
 
 
 def test_complete_records_must_have_every_column_though_it_may_be_empty() -> None:
