@@ -78,18 +78,19 @@ def register(
     *,
     mlruns: Path,
     name: str = PAYMENT_DATE,
+    answer: type = PaymentPrediction,
     serve: bool = True,
 ) -> ModelVersion:
     """Records a model as the next version of `name` and, with `serve`, makes it the champion.
 
     `frame` is the training frame without its labels: its columns become the signature, the features as doubles that may
-    be missing. Several processes may register at once.
+    be missing; the fields of `answer` say what comes out. Several processes may register at once.
     """
     mlruns = mlruns.resolve()
     client = _client(mlruns, name)
     with _run(client, name) as run_id, _logged_model(client, name, run_id, lineage.params) as logged:
         _log(client, run_id, lineage.params, lineage.metrics, lineage.report_folder, model_id=logged.model_id)
-        version = _store(client, logged, model, frame, lineage, mlruns=mlruns, name=name, run_id=run_id)
+        version = _store(client, logged, model, frame, lineage, answer, mlruns=mlruns, name=name, run_id=run_id)
     logger.info("registered model=%s run=%s files=%d", version.label, run_id, len(version.files))
     return promote(mlruns, version.version, name) if serve else version
 
@@ -114,11 +115,16 @@ def promote(mlruns: Path, version: int, name: str = PAYMENT_DATE) -> ModelVersio
 
 
 def record_evaluation(
-    params: Mapping[str, object], metrics: Mapping[str, float], report_folder: Path, *, mlruns: Path
+    params: Mapping[str, object],
+    metrics: Mapping[str, float],
+    report_folder: Path,
+    *,
+    mlruns: Path,
+    name: str = PAYMENT_DATE,
 ) -> str:
     """Records an evaluation that registers nothing: its settings, figures and report. Returns MLflow's run id."""
-    client = _client(mlruns.resolve(), PAYMENT_DATE)
-    with _run(client, PAYMENT_DATE) as run_id:
+    client = _client(mlruns.resolve(), name)
+    with _run(client, name) as run_id:
         _log(client, run_id, params, metrics, report_folder)
     return run_id
 
@@ -213,6 +219,7 @@ def _store(
     model: Saveable,
     frame: pl.DataFrame,
     lineage: Lineage,
+    answer: type,
     *,
     mlruns: Path,
     name: str,
@@ -235,7 +242,7 @@ def _store(
             lake_versions=dict(lineage.lake_versions),
         )
         (staged / RECORD).write_bytes(msgspec.json.format(msgspec.json.encode(record)))
-        described = Model(signature=_signature(model, frame), run_id=run_id, model_id=logged.model_id)
+        described = Model(signature=_signature(model, frame, answer), run_id=run_id, model_id=logged.model_id)
         described.add_flavor("duecast", data=DATA, load_with="models.champion.load").save(str(staged / "MLmodel"))
         client.log_model_artifacts(logged.model_id, str(staged))
     tags = {
@@ -263,10 +270,10 @@ def _recorded(client: "MlflowClient", mlruns: Path, name: str, version: int) -> 
     return msgspec.structs.replace(record, version=version)
 
 
-def _signature(model: Saveable, frame: pl.DataFrame) -> "ModelSignature":
+def _signature(model: Saveable, frame: pl.DataFrame, answer: type) -> "ModelSignature":
     """Features as doubles that may be missing, whatever this frame happened to hold; the other columns as they are.
 
-    Out come the fields of a prediction that are one value each; the others (chances by day, reasons) no column can say.
+    Out come the fields of an `answer` that are one value each; the others (chances by day, reasons) no column can say.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema, TensorSpec
@@ -276,7 +283,7 @@ def _signature(model: Saveable, frame: pl.DataFrame) -> "ModelSignature":
     features = [ColSpec("double", column, required=False) for column in model.feature_names]
     answers: list[ColSpec | TensorSpec] = [
         ColSpec(column, field, required=hint == kind)
-        for field, hint in get_type_hints(PaymentPrediction).items()
+        for field, hint in get_type_hints(answer).items()
         for kind, column in _OUTPUTS.items()
         if hint in (kind, kind | None)
     ]

@@ -1,0 +1,1 @@
+"""Cash forecast: how much money arrives when, as quantiles."""

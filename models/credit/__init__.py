@@ -1,0 +1,1 @@
+"""Credit risk: the chance of default, what it costs, and how much credit to give."""

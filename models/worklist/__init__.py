@@ -1,0 +1,1 @@
+"""The worklist: whom to contact today, and why."""

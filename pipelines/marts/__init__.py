@@ -1,0 +1,1 @@
+"""Marts: the facts as a star for BI tools."""
