@@ -14,6 +14,10 @@ import polars as pl
 from features import labels
 from features.calendars import day_of, day_start, instant, with_day_of, with_day_start
 from features.catalogue import catalogue
+from features.customer_catalogue import NOT_SIGNALS, customer_catalogue
+from features.customer_events import customer_event_frames
+from features.customer_labels import with_defaults
+from features.customers import DefaultRule, customers_as_of, default_spans, in_default, snapshots, with_master
 from features.declarations import Declaration, Feature
 from features.engine import Prepared, prepare
 from features.errors import NotFound
@@ -166,6 +170,48 @@ class Book:
     def labelled(self, frame: pl.DataFrame, observed_before: datetime | None = None) -> pl.DataFrame:
         """`frame` with each receivable's outcome as known before `observed_before` (see `features.labels`)."""
         return labels.labelled(frame, self.states, self.zones, observed_before or self.last_known())
+
+    def snapshots(self, first: date, until: date) -> pl.DataFrame:
+        """SNAPSHOT rows of the customers active on each first of a month, as far as the ledger goes.
+
+        See `features.customers.snapshots`.
+        """
+        rows = snapshots(self.states, self.zones, first, until)
+        return rows.filter(pl.col("cutoff") <= self.last_known())
+
+    def customers_as_of(self, as_of: datetime, entity_id: str | None = None) -> pl.DataFrame:
+        """SNAPSHOT rows of every customer known at `as_of` (of one entity, where named)."""
+        if entity_id is not None:
+            self.time_zone(entity_id)
+        return customers_as_of(self.facts, self.zones, as_of, entity_id)
+
+    @cached_property
+    def prepared_customers(self) -> Prepared:
+        """The engine's sorted streams of the customers' features."""
+        names = tuple(name for name in attribute_names(self.facts) if name not in NOT_SIGNALS)
+        events = event_frames(self.facts, self.states, self.masters, names)
+        return prepare(customer_catalogue(names), events | customer_event_frames(self.facts, self.masters))
+
+    def customer_features(self, subjects: pl.DataFrame) -> pl.DataFrame:
+        """The customer FEATURE frame, in the order of `subjects` (SNAPSHOT rows).
+
+        Their columns, `segment`, `country` and `credit_limit_cents` as known at the cutoff, and a Float64 column for
+        every feature of `features.customer_catalogue`. `NotFound` for an entity that is not there.
+        """
+        self._refuse_strangers(subjects)
+        known = with_master(subjects.with_row_index("_row"), self.facts, self.masters).sort("_row")
+        names = [d.name for d in self.prepared_customers.declarations]
+        told = self.prepared_customers.lookup(known)
+        return told.select(*subjects.columns, "segment", "country", "credit_limit_cents", *names)
+
+    def in_default(self, subjects: pl.DataFrame, rule: DefaultRule) -> pl.DataFrame:
+        """SNAPSHOT rows with `default_cause`: why a customer was in default at its cutoff already; null where not."""
+        return in_default(subjects, default_spans(self.facts, self.states, self.masters, rule))
+
+    def defaults(self, frame: pl.DataFrame, rule: DefaultRule, observed_before: datetime | None = None) -> pl.DataFrame:
+        """SNAPSHOT rows with each one's outcome as known before `observed_before` (see `features.customer_labels`)."""
+        observed_before = observed_before or self.last_known()
+        return with_defaults(frame, self.facts, self.states, self.masters, rule, observed_before)
 
     def day_start(self, day: date, entity_id: str) -> datetime:
         """The instant at which `day` starts where the entity is."""

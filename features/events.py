@@ -114,6 +114,8 @@ def _settled(states: pl.DataFrame) -> pl.DataFrame:
         is_late=late > 0,
         is_late_8=late > 7,
         is_late_31=late > 30,
+        is_late_61=late > 60,
+        is_late_91=late > 90,
         on_time=pl.col("business_days_late") == 0,
         amount_cents=cents("amount_minor"),
         log_amount=log_amount("amount_minor"),

@@ -20,9 +20,21 @@ from features.errors import NotFound, StateError
 
 MANIFEST = "champion.json"
 PAYMENT_DATE = "payment-date"
+ANOMALIES = "anomalies"
+CASH_FORECAST = "cash-forecast"
+CONTACT_EFFECT = "contact-effect"
+CREDIT_RISK = "credit-risk"
+CREDIT_RISK_PORTFOLIO = "credit-risk-portfolio"
 
 # Model name -> the class whose `load(folder)` reads what its `save(folder)` wrote. Reviewed here, never read from disk.
-LOADERS = {PAYMENT_DATE: "models.payment_date:PaymentDateModel"}
+LOADERS = {
+    PAYMENT_DATE: "models.payment_date:PaymentDateModel",
+    ANOMALIES: "models.anomalies.model:AnomalyModel",
+    CREDIT_RISK: "models.credit.risk_model:CreditRiskModel",
+    CREDIT_RISK_PORTFOLIO: "models.credit.portfolio_model:PortfolioModel",
+    CONTACT_EFFECT: "models.worklist.effect:ContactEffect",
+    CASH_FORECAST: "models.cash.model:CashModel",
+}
 
 TRIAL_SECONDS = 60
 _TRIAL = """

@@ -15,6 +15,8 @@ import msgspec
 from features.catalogue import FAMILIES, attribute_features
 from features.declarations import Declaration, Feature
 from features.errors import DuecastError, StateError
+from features.kpis.catalogue import KPIS
+from features.kpis.measures import MEASURES
 from features.tables import SYSTEM, TABLES, Column
 from models import baselines, bins, reasons
 from models.scorecard import METRICS
@@ -22,6 +24,7 @@ from pipelines.connectors.tryton_source import READERS as TRYTON_READS
 from pipelines.connectors.tryton_target import OPERATIONS
 from pipelines.landscape import System
 from pipelines.mapping import load, shipped_names
+from pipelines.marts.catalogue import MARTS
 from services import endpoints, settings
 from services.sandbox.payers import TYPES
 
@@ -108,6 +111,36 @@ def customer_types() -> str:
     return _markdown(("type", "share", "what it does"), [(f"`{t.name}`", f"{t.share:.0%}", t.doc) for t in TYPES])
 
 
+def kpis() -> str:
+    """Every KPI of collections."""
+    rows = [(f"`{k.name}`", k.title, k.unit.words, k.formula) for k in KPIS]
+    return _markdown(("KPI", "title", "unit", "formula"), rows)
+
+
+def measures() -> str:
+    """What the KPIs are made of."""
+    rows = [(f"`{m.name}`", m.unit.words, f"`{m.view}`", m.words) for m in MEASURES.values()]
+    return _markdown(("measure", "unit", "view", "what it is"), rows)
+
+
+def marts() -> str:
+    """Every mart with its grain, then each column's type and meaning."""
+    parts = [_markdown(("mart", "one row", "what it is"), [(f"`{m.name}`", m.grain, m.doc) for m in MARTS])]
+    for mart in MARTS:
+        rows = [
+            (
+                f"`{c.name}`",
+                c.type.sql,
+                "primary key" if c.name == mart.key else f"to `{c.to}`" if c.to else "",
+                "may be null" if c.optional else "",
+                f"{c.doc} ({c.type.words})",
+            )
+            for c in mart.columns
+        ]
+        parts.append(f"\n`{mart.name}`\n\n{_markdown(('column', 'type', 'key', '', 'meaning'), rows)}")
+    return "\n".join(parts)
+
+
 CATALOGUES: dict[str, Callable[[], str]] = {
     "tables": tables,
     "features": features,
@@ -118,6 +151,9 @@ CATALOGUES: dict[str, Callable[[], str]] = {
     "mappings": mappings,
     "systems": systems,
     "customer-types": customer_types,
+    "kpis": kpis,
+    "measures": measures,
+    "marts": marts,
     "endpoints": endpoints.catalogue,
     "settings": settings.catalogue,
 }

@@ -1,13 +1,94 @@
 """`duecast kpis`: key figures over a period."""
 
 from datetime import datetime
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
-from pipelines.cli_options import JsonOut, Lake, Landscape, Models, as_date
+from pipelines.cli_options import Day, JsonOut, Lake, Landscape, Models, as_date
 
 app = typer.Typer(help="Key figures over a period.", no_args_is_help=True, rich_markup_mode="markdown")
+
+
+@app.command("collections")
+def kpis_collections(
+    as_of: Day = None,
+    days: Annotated[int, typer.Option(help="Length of the period before it.", min=1, max=3660)] = 90,
+    by: Annotated[
+        Literal["entity", "currency", "segment", "parent", "collector", "customer"],
+        typer.Option(help="What a row is of; always of one currency, and of one entity but for currency."),
+    ] = "entity",
+    group_currency: Annotated[
+        str | None, typer.Option(help="Rows over all currencies too, at the day's rates.", metavar="CODE")
+    ] = None,
+    tolerance_days: Annotated[
+        int, typer.Option(help="A promise is kept when paid so many days after.", min=0, max=3660)
+    ] = 2,
+    worth_days: Annotated[int, typer.Option(help="DSO worth: of so many days.", min=1, max=3660)] = 1,
+    definitions: Annotated[bool, typer.Option("--definitions", help="Say what each figure means.")] = False,
+    limit: Annotated[int, typer.Option(help="Show at most so many rows.", min=1)] = 30,
+    json_out: JsonOut = None,
+    lake: Lake = None,
+) -> None:
+    """DSO, CEI, ageing, roll rates, promises, deductions, cycle time, as known when the day began.
+
+    Examples:  duecast kpis collections --by segment --group-currency EUR
+
+    duecast kpis collections --as-of 2026-01-05 --days 365 --definitions --json kpis.json
+    """
+    from features.kpis.settings import KpiSettings
+    from pipelines.kpis.collections import show_collection_kpis
+
+    show_collection_kpis(
+        as_of=as_date(as_of),
+        settings=KpiSettings(days=days, tolerance_days=tolerance_days, worth_days=worth_days),
+        by=by,
+        group_currency=group_currency,
+        definitions=definitions,
+        limit=limit,
+        json_out=json_out,
+        lake=lake,
+    )
+
+
+@app.command("provision")
+def kpis_provision(
+    as_of: Day = None,
+    rates: Annotated[
+        Path | None,
+        typer.Option(help="Loss rates by bucket, a YAML file; without it, what the past shows.", metavar="FILE"),
+    ] = None,
+    oldest_loss: Annotated[
+        float | None,
+        typer.Option(
+            help="Lost of what is 90+ days late, in percent, where the past does not show it.", min=0, max=100
+        ),
+    ] = None,
+    factor: Annotated[
+        float | None, typer.Option(help="Forward-looking: every rate times this.", min=0.001, max=1000)
+    ] = None,
+    by: Annotated[
+        Literal["entity", "segment"], typer.Option(help="One matrix an entity and currency, or segment too.")
+    ] = "entity",
+    json_out: JsonOut = None,
+    lake: Lake = None,
+) -> None:
+    """The IFRS 9 provision matrix: what is owed by days past due times its loss rate; ties to the ageing to the cent.
+
+    Example:  duecast kpis provision --rates rates.yaml --as-of 2026-01-05
+    """
+    from pipelines.kpis.collections import show_provision
+
+    show_provision(
+        as_of=as_date(as_of),
+        rates=rates,
+        oldest_loss=oldest_loss,
+        factor=factor,
+        by=("segment",) if by == "segment" else (),
+        json_out=json_out,
+        lake=lake,
+    )
 
 
 @app.command("integration")

@@ -22,7 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Instant(TypeDecorator[datetime]):
@@ -242,4 +242,18 @@ party_decision = Table(
     Column("at", Instant, nullable=False),
     Column("who", Prose, nullable=False),
     Column("decision", Prose, nullable=False),
+)
+
+alert_verdict = Table(  # what people said of alerts: rows are added, never changed
+    "alert_verdict",
+    METADATA,
+    Column("position", Integer, primary_key=True, autoincrement=True),
+    Column("alert_id", String(16), nullable=False),
+    Column("entity_id", String, nullable=False),
+    Column("verdict", String, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("who", Prose, nullable=False),
+    Column("why", Prose, nullable=False),
+    Column("documents", Prose, nullable=False),  # what it was about when it was judged, as JSON
+    Index("alert_verdict_by_alert", "alert_id", "position"),
 )

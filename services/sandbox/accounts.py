@@ -18,12 +18,10 @@ def accounts(history: History) -> list[str]:
     """Each customer's account, written as an IBAN with right check digits; it belongs to nobody."""
     customers = history.customers
     numbers = stream(history.options, "accounts").integers(0, 10**DIGITS, size=len(customers))
-    return [
-        _iban(country, f"{number:0{DIGITS}d}") for country, number in zip(customers.countries, numbers, strict=True)
-    ]
+    return [iban(country, f"{number:0{DIGITS}d}") for country, number in zip(customers.countries, numbers, strict=True)]
 
 
-def _iban(country: str, number: str) -> str:
+def iban(country: str, number: str) -> str:
     """ISO 13616: the number, the country and 00 as digits (A is 10) leave 98 less the check digits, modulo 97."""
     letters = "".join(str(int(letter, 36)) for letter in country)
     return f"{country}{98 - int(f'{number}{letters}00') % 97:02d}{number}"

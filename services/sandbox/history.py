@@ -8,6 +8,7 @@ import numpy as np
 from services.sandbox.behaviour import Aims, aims
 from services.sandbox.calendars import Calendar, Ints
 from services.sandbox.cash import Cash, draw_cash
+from services.sandbox.contacts import Contacts, collect
 from services.sandbox.customers import Customers, draw_customers
 from services.sandbox.habits import Habits, draw_habits, pay_days
 from services.sandbox.invoicing import Invoices, Receivables, draw_invoices, draw_receivables
@@ -34,6 +35,7 @@ class History:
     ways: Ways
     rates: Rates
     cash: Cash
+    contacts: Contacts | None = None
 
     @property
     def invoice_entity(self) -> Ints:
@@ -63,6 +65,20 @@ def happened(options: WorldOptions) -> History:
     invoices = draw_invoices(options, customers, habits, window, calendar, stream(options, "invoices"))
     receivables = draw_receivables(customers, invoices)
     aimed = aims(receivables, habits, pays, window, stream(options, "aims"))
+    contacts = None
+    if options.contacts is not None:
+        aimed, contacts = collect(
+            options.contacts,
+            receivables,
+            aimed,
+            habits,
+            customers=customers,
+            pays=pays,
+            calendar=calendar,
+            office=office,
+            window=window,
+            rng=stream(options, "contacts"),
+        )
     home = office[customers.entity[receivables.customer]]
     settlements, ways = settle(
         receivables, aimed, habits, home=home, calendar=calendar, pays=pays, rng=stream(options, "settlements")
@@ -83,4 +99,5 @@ def happened(options: WorldOptions) -> History:
         ways,
         rates,
         cash,
+        contacts,
     )

@@ -7,7 +7,7 @@ import polars as pl
 
 from features.tables import ALLOCATION_KINDS
 from services.sandbox.accounts import accounts
-from services.sandbox.calendars import Ints, month_start, months
+from services.sandbox.calendars import Flags, Ints, month_start, months
 from services.sandbox.clerks import MICROSECONDS_A_MINUTE, OFFICE, Clerks
 from services.sandbox.facts import days, numbered, words
 from services.sandbox.history import History
@@ -51,10 +51,15 @@ def ledger_ids(history: History, news: News) -> Ids:
     )
 
 
-def invoice_draft(history: History, news: News, ids: Ids, clerks: Clerks) -> pl.DataFrame:
+def ordered(history: History, clerks: Clerks) -> Flags:
+    """Which invoices bill an order."""
+    chosen: Flags = clerks.rng.random(len(history.invoices)) < ORDER_SHARE
+    return chosen
+
+
+def invoice_draft(history: History, news: News, ids: Ids, order_ids: pl.Series) -> pl.DataFrame:
     """As first booked, as corrected, and what was booked twice and taken back."""
     invoices, customers, told = history.invoices, history.customers, news.invoices
-    has_order = pl.Series(clerks.rng.random(len(invoices)) < ORDER_SHARE)
     head = pl.DataFrame(
         {
             "_entity": history.invoice_entity,
@@ -62,9 +67,9 @@ def invoice_draft(history: History, news: News, ids: Ids, clerks: Clerks) -> pl.
             "customer_id": words(customers.ids, invoices.customer).tolist(),
             "issue_date": days(invoices.issued),
             "currency": words(customers.currency, invoices.customer).tolist(),
-            "order_id": numbered("SO", history.invoice_entity, invoices.issued, invoices.customer),
+            "order_id": order_ids,
         }
-    ).with_columns(order_id=pl.when(has_order).then("order_id"))
+    )
     first = pl.concat([head, _instalments(history, told.first_due, told.first_amount)], how="horizontal")
     final = pl.concat(
         [head, _instalments(history, history.receivables.due, history.receivables.amount)], how="horizontal"

@@ -93,7 +93,8 @@ def attribute_draft(history: History, clerks: Clerks) -> pl.DataFrame:
             "name": [ATTRIBUTE] * len(row),
             "day": days(day),
             "value": np.round(value, 2),
-        }
+        },
+        schema_overrides={"customer_id": pl.String, "name": pl.String},
     )
     identity = pl.concat_str("customer_id", "name", pl.col("day").dt.to_string("%Y-%m-%d"), separator=":")
     return frame.with_columns(attribute_id=identity).filter(pl.Series(day >= customers.known_from[row]))

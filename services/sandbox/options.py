@@ -8,6 +8,7 @@ from datetime import date
 from features.calendars import zone
 from features.errors import BadSetting
 from features.money import exponent
+from services.sandbox.contact_options import POLICIES, ContactOptions
 from services.sandbox.payers import TYPES
 
 
@@ -52,8 +53,10 @@ class WorldOptions:
     future_days                  days after `today` on which invoices are still issued (seen once the clock moves on)
     shift_days_before_today      days before `today` from which some customers pay 8 to 10 days slower; 0 for no shift
     feed_faults                  stretches of days in which an entity's bank feed stood still and came in bulk later
+    anomaly_share                share of documents that are odd on purpose, each told in `Truth.anomalies`
     mix                          customer type -> weight, by default the shares of `payers.TYPES`
     entities                     legal entities of the seller
+    contacts                     collectors at work; None for a seller who never reminds anybody
     """
 
     seed: int = 7
@@ -64,8 +67,10 @@ class WorldOptions:
     future_days: int = 120
     shift_days_before_today: int = 150
     feed_faults: int = 2
+    anomaly_share: float = 0.0
     mix: Mapping[str, float] = field(default_factory=lambda: {t.name: t.share for t in TYPES})
     entities: tuple[EntityOptions, ...] = DEFAULT_ENTITIES
+    contacts: ContactOptions | None = None
 
     def __post_init__(self) -> None:
         """`BadSetting` for a world that cannot be."""
@@ -85,6 +90,8 @@ class WorldOptions:
         for name, minimum in least.items():
             if getattr(self, name) < minimum:
                 raise BadSetting(f"{name} is {getattr(self, name)}; allowed: {minimum} or more")
+        if not 0 <= self.anomaly_share <= 0.05:
+            raise BadSetting(f"anomaly_share is {self.anomaly_share}; allowed: 0 to 0.05")
         if self.invoices_per_customer_year <= 0:
             raise BadSetting(f"invoices_per_customer_year is {self.invoices_per_customer_year}; allowed: more than 0")
         if self.today.year - self.years < 1980 or self.today.year > 2090:
@@ -128,6 +135,7 @@ def add_world_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--today", type=date.fromisoformat, default=default.today, metavar="YYYY-MM-DD", help="default %(default)s"
     )
+    parser.add_argument("--contacts", choices=POLICIES, help="collectors contact customers by this policy")
 
 
 def world_options(arguments: Namespace) -> WorldOptions:
@@ -138,4 +146,5 @@ def world_options(arguments: Namespace) -> WorldOptions:
         years=arguments.years,
         invoices_per_customer_year=arguments.invoices_per_customer_year,
         today=arguments.today,
+        contacts=ContactOptions(policy=arguments.contacts) if arguments.contacts else None,
     )

@@ -1,12 +1,14 @@
 """What really happened and why: for tests and demos, never for a model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
 import polars as pl
 
+from services.sandbox.anomaly_desk import TRUTH_SCHEMA
 from services.sandbox.calendars import NEVER, day_of_number
+from services.sandbox.contact_books import contact_truth, promise_truth
 from services.sandbox.facts import days, words
 from services.sandbox.history import History
 from services.sandbox.knowledge import News
@@ -26,12 +28,19 @@ class Truth:
     customers    one row per customer: who it is, its type and every number of its habits
     feed_faults  entity_id, first_day, arrived_on: the bank feed stood still and came in bulk
     shift_day    from when some customers pay slower; null in a world without a shift
+    anomalies    entity_id, table, record_id, kind, story (records that belong together), day, why: what is odd on
+                 purpose; of table `feed` a record is `TABLE:DAY`, a day's feed of that table
+    contacts     `contact_books.contact_truth`: what each contact, made or held out, would have changed
+    promises     `contact_books.promise_truth`: which were kept
     """
 
     receivables: pl.DataFrame
     customers: pl.DataFrame
     feed_faults: pl.DataFrame
     shift_day: date | None
+    contacts: pl.DataFrame
+    promises: pl.DataFrame
+    anomalies: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=TRUTH_SCHEMA))
 
 
 def the_truth(history: History, news: News, invoice_ids: pl.Series) -> Truth:
@@ -51,6 +60,8 @@ def the_truth(history: History, news: News, invoice_ids: pl.Series) -> Truth:
             schema={"entity_id": pl.String, "first_day": pl.Date, "arrived_on": pl.Date},
         ),
         shift_day=None if shift == NEVER else day_of_number(shift),
+        contacts=contact_truth(history, invoice_ids),
+        promises=promise_truth(history, invoice_ids),
     )
 
 

@@ -4,7 +4,7 @@ python -m services.sandbox.world --out world/      writes a Parquet file per tab
 """
 
 from argparse import ArgumentParser
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -14,12 +14,17 @@ from features.calendars import day_start
 from features.errors import DuecastError
 from features.tables import TABLES
 from services.sandbox import ledgers, masters
+from services.sandbox.anomalies import with_anomalies
+from services.sandbox.cases import dispute_draft
 from services.sandbox.clerks import Clerks
+from services.sandbox.contact_books import contact_drafts
 from services.sandbox.facts import finished, unused
+from services.sandbox.flags import flag_draft
 from services.sandbox.history import happened, stream
 from services.sandbox.knowledge import learnt
 from services.sandbox.ledgers import ledger_ids
 from services.sandbox.options import WorldOptions, add_world_arguments, world_options
+from services.sandbox.orders import draw_orders, order_draft
 from services.sandbox.truth import Truth, the_truth
 
 
@@ -56,19 +61,29 @@ def simulate(options: WorldOptions | None = None) -> World:
     drafts = {
         "entity": masters.entity_draft(history),
         "customer": masters.customer_draft(history, clerks),
-        "customer_attribute": masters.attribute_draft(history, clerks),
-        "invoice": ledgers.invoice_draft(history, news, ids, clerks),
+        "customer_attribute": pl.concat([masters.attribute_draft(history, clerks), flag_draft(history)]),
+    }
+    orders = draw_orders(history, news, ledgers.ordered(history, clerks))
+    drafts |= {
+        "order": order_draft(history, orders),
+        "invoice": ledgers.invoice_draft(history, news, ids, orders.invoice_ids),
         "credit_note": ledgers.credit_note_draft(history, news, ids, clerks),
         "payment": ledgers.payment_draft(history, news, ids, clerks),
         "allocation": ledgers.allocation_draft(history, news, ids, clerks),
         "fx_rate": masters.rate_draft(history, clerks),
+        **contact_drafts(history, ids.invoice),
     }
+    drafts["dispute"] = dispute_draft(history, news, ids, drafts["credit_note"])
+    truth = the_truth(history, news, ids.invoice)
+    if options.anomaly_share:
+        drafts, odd = with_anomalies(drafts, history, news)
+        truth = replace(truth, anomalies=odd)
     rows = {t.name: finished(t, drafts.get(t.name, unused(t)), options) for t in TABLES}
     return World(
         options=options,
         facts={name: frame.drop("changed_at", "record") for name, frame in rows.items()},
         records={name: frame.select("changed_at", "record") for name, frame in rows.items()},
-        truth=the_truth(history, news, ids.invoice),
+        truth=truth,
     )
 
 

@@ -1,0 +1,190 @@
+"""The features of a customer at a cutoff, and which way each moves the credit risk.
+
+Families of the invoice catalogue, without what belongs to one invoice, and what credit needs beside them. Left out is
+also what would break a promise: more or longer lateness never lowers the risk. A spread or a trend falls when an early
+payment becomes a late one, and so does the mean age of what is overdue when one more invoice becomes so.
+"""
+
+from collections.abc import Iterable
+
+import polars as pl
+
+from features.catalogue import FAMILIES, attribute_features
+from features.declarations import (
+    SEGMENT,
+    Count,
+    DaysSince,
+    Declaration,
+    Derived,
+    Feature,
+    MaxAge,
+    Share,
+    Sum,
+)
+from features.events import ATTRIBUTE, WEEKDAYS
+
+SHARED = ("lateness", "habits", "exposure", "trade", "pooled")
+LEFT_OUT = {
+    "days_late_std",
+    "business_days_late_std",
+    "days_late_trend",
+    "overdue_age_days",
+    "open_past_due_days",
+    "paid_month_end_share",
+    "paid_mid_month_share",
+    *(f"paid_{day}_share" for day in WEEKDAYS),
+}
+# Facts about the customer that say it has failed already: they are outcomes, not signals.
+NOT_SIGNALS = ("insolvent", "legal_hold")
+
+CREDIT: tuple[Declaration, ...] = (
+    *(
+        feature
+        for days in (61, 91)
+        for feature in (
+            Feature(
+                f"days_late_share_late_{days}",
+                Share(f"is_late_{days}"),
+                event="settled",
+                doc=f"share settled {days} or more days late",
+            ),
+            Feature(
+                f"late_{days}_count_365d",
+                Count(),
+                event="settled",
+                where=f"is_late_{days}",
+                window_days=365,
+                doc=f"settled {days} or more days late, 365 days",
+            ),
+        )
+    ),
+    Feature(
+        "late_31_count_90d", Count(), event="settled", where="is_late_31", window_days=90, doc="settled 31+ days late"
+    ),
+    Feature("worst_overdue_days", MaxAge("due_day"), event="overdue_0", doc="days past due of the oldest overdue"),
+    Feature("lost_count", Count(), event="lost", doc="receivables written off, half or more of each"),
+    Feature("lost_cents", Sum("amount_cents"), event="lost", doc="their amount"),
+    Feature("disputed_count", Count(), event="disputed", doc="open disputes"),
+    Feature("disputed_cents", Sum("amount_cents"), event="disputed", doc="their amount, where it is known"),
+    Feature("unapplied_cents", Sum("amount_cents"), event="unapplied", doc="received and not allocated"),
+    Feature("unbilled_cents", Sum("amount_cents"), event="unbilled", doc="ordered and not yet billed"),
+    Feature(
+        "invoiced_cents_365d",
+        Sum("amount_cents"),
+        event="invoiced",
+        window_days=365,
+        doc="amount invoiced, 365 days",
+    ),
+    Feature(
+        "days_since_invoiced", DaysSince("issue_day"), event="invoiced", doc="days since the customer was last invoiced"
+    ),
+    Derived(
+        "limit_utilisation",
+        lambda: pl.col("open_cents") / pl.when(pl.col("credit_limit_cents") > 0).then(pl.col("credit_limit_cents")),
+        ("open_cents", "credit_limit_cents"),
+        "open amount by the credit limit on file",
+    ),
+    Derived(
+        "limit_utilisation_with_orders",
+        lambda: (
+            (pl.col("open_cents") + pl.col("unbilled_cents"))
+            / pl.when(pl.col("credit_limit_cents") > 0).then(pl.col("credit_limit_cents"))
+        ),
+        ("open_cents", "unbilled_cents", "credit_limit_cents"),
+        "open amount and orders not yet billed by the credit limit on file",
+    ),
+    Feature(
+        "segment_share_late_61",
+        Share("is_late_61"),
+        event="settled",
+        key=SEGMENT,
+        doc="share settled 61 or more days late in the segment",
+    ),
+)
+
+RISES = frozenset(
+    {
+        *(f"days_late_{name}" for name in ("mean", "median", "last", "ewma", "ewma_slow", "pooled")),
+        *(f"days_late_{name}" for name in ("q025", "q10", "q25", "q75", "q90", "q975", "by_amount", "by_cents")),
+        *(f"days_late_share_late{name}" for name in ("", "_8", "_31", "_61", "_91", "_90d", "_180d", "_365d")),
+        *(f"days_late_mean_{days}d" for days in (90, 180, 365)),
+        *(f"overdue_{days}_{what}" for days in (0, 30, 60, 90) for what in ("count", "cents")),
+        "business_days_late_mean",
+        "days_to_settle_mean",
+        "days_to_settle_ewma",
+        "overdue_share",
+        "worst_overdue_days",
+        "late_31_count_90d",
+        "late_61_count_365d",
+        "late_91_count_365d",
+        "days_since_settled",
+        "days_since_paid",
+        "paid_silence",
+        "lost_count",
+        "lost_cents",
+        "segment_days_late_mean",
+        "segment_days_late_mean_90d",
+        "segment_share_late_90d",
+        "segment_share_late_61",
+        "entity_days_late_mean",
+        "entity_days_late_mean_90d",
+        "entity_share_late_90d",
+    }
+)
+FALLS = frozenset({"on_time_share"})
+FREE = frozenset(
+    {
+        *(f"days_late_count{name}" for name in ("", "_90d", "_180d", "_365d")),
+        "paid_count_90d",
+        "paid_count",
+        "days_since_first_paid",
+        "paid_gap_mean_days",
+        "open_count",
+        "open_cents",
+        "open_partly_paid_share",
+        "invoiced_count",
+        "invoiced_count_90d",
+        "invoiced_count_365d",
+        "log_amount_mean",
+        "log_amount_std",
+        "terms_days_mean",
+        "tenure_days",
+        "credited_count_365d",
+        "credited_cents",
+        "invoiced_cents",
+        "invoiced_cents_365d",
+        "dilution_share",
+        "segment_days_late_std",
+        "entity_days_late_std",
+        "disputed_count",
+        "disputed_cents",
+        "unapplied_cents",
+        "unbilled_cents",
+        "days_since_invoiced",
+        "limit_utilisation",
+        "limit_utilisation_with_orders",
+    }
+)
+"""Which way the risk moves when a feature rises and all else stays: up, down, or as the data say."""
+
+
+def customer_catalogue(attributes: Iterable[str] = ()) -> tuple[Declaration, ...]:
+    """Every feature of a customer, in order; those of the dated attributes that are signals last."""
+    shared = (d for family in SHARED for d in FAMILIES[family] if d.name not in LEFT_OUT)
+    signals = (name for name in attributes if name not in NOT_SIGNALS)
+    return (*shared, *CREDIT, *attribute_features(signals))
+
+
+def direction(name: str) -> int:
+    """1, -1 or 0: whether the credit risk may only rise, only fall, or move freely as the feature rises.
+
+    External signals move it freely: nobody says which way a number that somebody calls `score` points.
+    """
+    if name in RISES:
+        return 1
+    return -1 if name in FALLS else 0
+
+
+def is_signal(name: str) -> bool:
+    """Whether it is the newest value of an external signal."""
+    return name.startswith(ATTRIBUTE)

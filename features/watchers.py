@@ -1,0 +1,275 @@
+"""What is usual about money: amounts, accounts, limits, digits, credit and rebilling. See `comparisons`."""
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from math import exp, log, log10, sqrt
+from statistics import median
+from typing import Any
+
+Row = Mapping[str, Any]
+Said = Sequence[float | str | None]
+
+HABIT_DOCUMENTS = 60  # the newest ones make a habit
+LEAST_DOCUMENTS = 6  # fewer make none
+LEAST_SPREAD = 0.12  # of log amounts: fixed amounts differ by that much without being odd
+OUTGOING = ("credit_note", "write_off")
+NEAR_LIMIT = 0.9
+BATCH_DAYS, BATCH_LEAST = 30, 6
+LOOP_DAYS, REBILL_DAYS, ABOUT = 120, 10, 0.03
+
+
+def is_outgoing(document: Row) -> bool:
+    """Whether it gives money or a claim away: a credit note, a write-off, a refund."""
+    return document["table"] in OUTGOING or (document["table"] == "payment" and (document["amount_minor"] or 0) < 0)
+
+
+def days_between(earlier: datetime, later: datetime) -> float:
+    """Days, with their fraction."""
+    return (later - earlier) / timedelta(days=1)
+
+
+class Amounts:
+    """The customer's own amounts, of this kind of document and of its invoices."""
+
+    columns = ("amount_count", "amount_z", "amount_times", "amount_most_times", "invoice_times", "invoice_most_times",
+               "amount_median_minor", "invoice_count")  # fmt: skip
+
+    def __init__(self) -> None:
+        self._past: dict[tuple[Any, ...], deque[int]] = defaultdict(lambda: deque(maxlen=HABIT_DOCUMENTS))
+        self._most: dict[tuple[Any, ...], int] = defaultdict(int)
+
+    def seen(self, document: Row) -> Said:
+        """Robust z of the log amount, and how many times the median and the greatest it is."""
+        if not document["amount_minor"] or document["customer_id"] is None:
+            return (None,) * len(self.columns)
+        own, invoices = _habit(document), _habit(document, invoice=True)
+        z, times, most, middle = self._against(own, abs(document["amount_minor"]))
+        _, invoice_times, invoice_most, _ = self._against(invoices, abs(document["amount_minor"]))
+        return len(self._past[own]), z, times, most, invoice_times, invoice_most, middle, len(self._past[invoices])
+
+    def learn(self, document: Row) -> None:
+        """It is part of the habit."""
+        if document["amount_minor"] and document["customer_id"] is not None:
+            key = _habit(document)
+            self._past[key].append(abs(document["amount_minor"]))
+            self._most[key] = max(self._most[key], abs(document["amount_minor"]))
+
+    def _against(self, key: tuple[Any, ...], amount: int) -> tuple[float | None, float | None, float | None, float | None]:
+        past = self._past[key]
+        if len(past) < LEAST_DOCUMENTS:
+            return None, None, None, None
+        logs = [log(a) for a in past]
+        middle = median(logs)
+        spread = max(1.4826 * median(abs(a - middle) for a in logs), LEAST_SPREAD)
+        usual = median(past)
+        return (log(amount) - middle) / spread, amount / usual, amount / self._most[key], float(usual)
+
+
+def _habit(document: Row, *, invoice: bool = False) -> tuple[Any, ...]:
+    table = "invoice" if invoice else document["table"]
+    sign = True if invoice else (document["amount_minor"] > 0)
+    return document["entity_id"], document["customer_id"], document["currency"], table, sign
+
+
+class Accounts:
+    """The accounts that a customer's money came from or went to, and when the one on file was changed."""
+
+    columns = ("account_changed_days", "account_seen", "account_payments", "account_on_file_same")
+
+    def __init__(self) -> None:
+        self._used: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+        self._changed: dict[tuple[str, str], datetime] = {}
+
+    def seen(self, document: Row) -> Said:
+        """Only of payments, in and out, of known payers with an account."""
+        if document["table"] != "payment" or document["account"] is None or document["customer_id"] is None:
+            return (None,) * len(self.columns)
+        who = document["entity_id"], document["customer_id"]
+        changed, used = self._changed.get(who), self._used[who]
+        days = None if changed is None else days_between(changed, document["known_at"])
+        on_file = document["account_on_file"]
+        same = None if on_file is None else float(on_file == document["account"])
+        return days, float(document["account"] in used), used.total(), same
+
+    def learn(self, document: Row) -> None:
+        """An account was used, or the one on file changed."""
+        if document["customer_id"] is None or document["account"] is None:
+            return
+        who = document["entity_id"], document["customer_id"]
+        if document["table"] == "customer":
+            self._changed[who] = document["known_at"]
+        elif document["table"] == "payment":
+            self._used[who][document["account"]] += 1
+
+
+class Limits:
+    """How close what is given away comes to the entity's approval limit."""
+
+    columns = ("limit_share", "limit_same_day", "limit_usual_share")
+
+    def __init__(self, limits: Mapping[str, int]) -> None:
+        self._limits = limits
+        self._near: Counter[tuple[Any, ...]] = Counter()
+        self._all: Counter[str] = Counter()
+        self._close: Counter[str] = Counter()
+
+    def seen(self, document: Row) -> Said:
+        """Null without a limit, without a rate into the entity's currency, and for what is not given away."""
+        share = self._share(document)
+        if share is None:
+            return None, None, None
+        usual = self._close[document["entity_id"]] / max(self._all[document["entity_id"]], 1)
+        return share, self._near[_day_of(document)], usual
+
+    def learn(self, document: Row) -> None:
+        """What was close to the limit today, and how often that is so."""
+        share = self._share(document)
+        if share is None:
+            return
+        self._all[document["entity_id"]] += 1
+        if NEAR_LIMIT <= share <= 1:
+            self._near[_day_of(document)] += 1
+            self._close[document["entity_id"]] += 1
+
+    def _share(self, document: Row) -> float | None:
+        limit = self._limits.get(document["entity_id"])
+        if not limit or document["home_minor"] is None or not is_outgoing(document):
+            return None
+        return abs(document["home_minor"]) / limit
+
+
+def _day_of(document: Row) -> tuple[Any, ...]:
+    return document["entity_id"], document["customer_id"], document["known_day"]
+
+
+def neatness(minor: int) -> int:
+    """3: whole hundreds, 2: whole tens, 1: ends like a made-up price (00, 50, 99), 0: as amounts come.
+
+    >>> [neatness(n) for n in (1_250_000, 125_000, 12_599, 12_345)]
+    [3, 2, 1, 0]
+    """
+    if minor % 10_000 == 0:
+        return 3
+    if minor % 1_000 == 0:
+        return 2
+    return int(minor % 50 == 0 or minor % 100 == 99)
+
+
+class Digits:
+    """Round and made-up amounts of an entity: this document's, the last weeks' and those of the time before."""
+
+    columns = ("neat", "neat_count", "neat_expected", "neat_rarity", "digit_effect", "digit_count", "digit_surprise")
+
+    def __init__(self) -> None:
+        self._recent: dict[tuple[str, ...], deque[tuple[datetime, int, int]]] = defaultdict(deque)
+        self._neat: dict[tuple[str, ...], Counter[int]] = defaultdict(Counter)
+        self._first: dict[tuple[str, ...], Counter[int]] = defaultdict(Counter)
+
+    def seen(self, document: Row) -> Said:
+        """Of amounts as neat as this one: how many in the last weeks, how many expected, -log10 of the chance of that.
+
+        The effect size is phi of the last weeks' first digits against the entity's own earlier ones.
+        """
+        key = _digits_of(document)
+        if key is None:
+            return (None,) * len(self.columns)
+        recent = self._trimmed(key, document["known_at"])
+        neat, first = neatness(abs(document["amount_minor"])), int(str(abs(document["amount_minor"]))[0])
+        settled, digits = self._neat[key], self._first[key]
+        if settled.total() < 3 * BATCH_LEAST:
+            return (float(neat), *(None,) * 6)
+        rate = (sum(n for level, n in settled.items() if level >= neat) + 0.3) / (settled.total() + 30)
+        expected = rate * (len(recent) + 1)
+        count = 1 + sum(level >= neat for _, level, _ in recent)
+        rarity = -log10(max(_at_least(count, expected), 1e-12)) if neat else 0.0
+        surprise = -log((digits[first] + 1) / (digits.total() + 9))
+        effect = _phi([f for _, _, f in recent], digits) if len(recent) >= BATCH_LEAST else None
+        return float(neat), float(count), expected, rarity, effect, float(len(recent)), surprise
+
+    def learn(self, document: Row) -> None:
+        """It is one of the last weeks; what is older makes the habit."""
+        key = _digits_of(document)
+        if key is not None:
+            amount = abs(document["amount_minor"])
+            self._recent[key].append((document["known_at"], neatness(amount), int(str(amount)[0])))
+
+    def _trimmed(self, key: tuple[str, ...], now: datetime) -> deque[tuple[datetime, int, int]]:
+        recent = self._recent[key]
+        while recent and days_between(recent[0][0], now) > BATCH_DAYS:
+            _, neat, first = recent.popleft()
+            self._neat[key][neat] += 1
+            self._first[key][first] += 1
+        return recent
+
+
+def _digits_of(document: Row) -> tuple[str, ...] | None:
+    if document["table"] not in ("invoice", "credit_note") or not document["amount_minor"]:
+        return None
+    return document["entity_id"], document["table"], document["currency"]
+
+
+def _at_least(count: int, expected: float) -> float:
+    """P(X >= count) of a Poisson variable."""
+    term, below = exp(-expected), 0.0
+    for number in range(count):
+        below += term
+        term *= expected / (number + 1)
+    return max(1.0 - below, 0.0)
+
+
+def _phi(firsts: list[int], usual: Counter[int]) -> float:
+    """sqrt(chi-square / n) of first digits against the shares that are usual."""
+    found, count = Counter(firsts), len(firsts)
+    expected = {d: count * (usual[d] + 1) / (usual.total() + 9) for d in range(1, 10)}
+    return sqrt(sum((found[d] - e) ** 2 / e for d, e in expected.items()) / count)
+
+
+class Loops:
+    """Credit in full and bill anew: how often it has happened to one claim."""
+
+    columns = ("loop_rounds", "loop_days")
+
+    def __init__(self) -> None:
+        self._invoices: dict[tuple[str, str], tuple[int, int, datetime]] = {}  # amount, rounds, when it began
+        self._credited: dict[tuple[Any, ...], list[tuple[datetime, int, int, datetime]]] = defaultdict(list)
+
+    def seen(self, document: Row) -> Said:
+        """Rounds that the claim has behind it, with this document; and the days since the first of them."""
+        rounds, began = self._rounds(document)
+        return (rounds, days_between(began, document["known_at"]) if began else None) if rounds else (0.0, None)
+
+    def learn(self, document: Row) -> None:
+        """A claim begins, is credited in full, or is billed anew."""
+        rounds, began = self._rounds(document)
+        if document["table"] == "invoice":
+            begun = began or document["known_at"]
+            claim = (document["amount_minor"], int(rounds), begun)
+            self._invoices[document["entity_id"], document["record_id"]] = claim
+        elif document["table"] == "credit_note" and self._in_full(document):
+            _, before, begun = self._invoices[document["entity_id"], document["refers_to"]]
+            kept = self._credited[_claim(document)]
+            kept.append((document["known_at"], -document["amount_minor"], before, begun))
+
+    def _rounds(self, document: Row) -> tuple[float, datetime | None]:
+        if document["table"] == "credit_note" and self._in_full(document):
+            _, rounds, began = self._invoices[document["entity_id"], document["refers_to"]]
+            recent = days_between(began, document["known_at"]) <= LOOP_DAYS + BATCH_DAYS * rounds
+            return (float(rounds), began) if recent else (0.0, None)
+        if document["table"] != "invoice":
+            return 0.0, None
+        found = [
+            (rounds + 1.0, began)
+            for at, amount, rounds, began in self._credited[_claim(document)][-20:]
+            if days_between(at, document["known_at"]) <= REBILL_DAYS
+            and abs(amount - document["amount_minor"]) <= ABOUT * amount
+        ]
+        return max(found, default=(0.0, None), key=lambda f: f[0])
+
+    def _in_full(self, document: Row) -> bool:
+        owed = self._invoices.get((document["entity_id"], document["refers_to"]))
+        return owed is not None and abs(owed[0] + document["amount_minor"]) <= ABOUT * abs(owed[0])
+
+
+def _claim(document: Row) -> tuple[Any, ...]:
+    return document["entity_id"], document["customer_id"], document["currency"]

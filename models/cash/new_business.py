@@ -1,0 +1,194 @@
+"""Business not yet booked: the invoices of the coming weeks, drawn after those of the past.
+
+A quarter of 13 weeks ago falls on the same weekdays and within a day or two of the same days of the month. So each
+receivable issued in the last quarters, moved forward by whole quarters, is a replica of one to come: same customer,
+amount and terms, with an expected number of copies that follows recency, growth and season. What the order book
+already covers is taken off, and the level as a whole is uncertain (`level_spread`).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from math import exp, log, sqrt
+
+import numpy as np
+import polars as pl
+
+from features.book import SUBJECT, Book
+from features.facts import standing
+from features.ledger import RECEIVABLE, receivable_versions
+from features.tables import INSTANT
+from models.bins import epoch_days
+from models.cash.billing import Billing
+from models.cash.claims import HEAD, HORIZON_DAYS, NEW, Claims, Floats, Ints, no_claims
+from models.cash.dilution import Dilution
+from models.cash.open_items import DatesPayments, diluted
+from models.cash.receipts import first_days
+
+QUARTER_DAYS = HORIZON_DAYS
+RECENCY = (0.4, 0.3, 0.2, 0.1)  # weight of the last quarter, the one before it, and so on
+YEAR_DAYS = 364
+MOST_GROWTH = 0.4  # of the log volume a year
+SEASON_PRIOR = 60.0  # invoices that the even year weighs as much as
+MOST_REPLICAS = 4_000
+NO_SPREAD, MOST_SPREAD = 0.05, 0.5
+REHEARSALS = 4
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How an entity's invoicing moves, learnt from issue days alone.
+
+    growth        entity_id -> log growth a year
+    season        (entity_id, calendar month) -> volume relative to an even year
+    level_spread  standard deviation of the log of a quarter's volume beyond what single invoices explain
+    """
+
+    growth: dict[str, float]
+    season: dict[tuple[str, int], float]
+    level_spread: float
+
+
+def fit_profile(book: Book, as_of: datetime) -> Profile:
+    """From all invoices known at `as_of`. Under two years of history: no growth; under one: no season."""
+    issued = _issued(book, as_of)
+    growth = {e: _growth(rows) for (e,), rows in issued.group_by("entity_id", maintain_order=True)}
+    season = {
+        (str(e), month): value
+        for (e,), rows in issued.group_by("entity_id", maintain_order=True)
+        for month, value in _season(rows).items()
+    }
+    bare = Profile({str(e): g for e, g in growth.items()}, season, NO_SPREAD)
+    return Profile(bare.growth, bare.season, _level_spread(issued, bare))
+
+
+def replicas(issued: pl.DataFrame, profile: Profile) -> pl.DataFrame:
+    """`issued` moved forward, with `copies`; rows whose replica would be issued within the horizon only.
+
+    issued  receivables with `first_day` (the horizon's first day), issue_date, due_date, ...
+    """
+    back = (pl.col("first_day") - pl.col("issue_date")).dt.total_days()
+    quarter = (back - 1) // QUARTER_DAYS
+    known = _whole_quarters(issued)
+    weights = np.array(RECENCY[:known]) / sum(RECENCY[:known]) if known else np.zeros(0)
+    kept = issued.with_columns(_quarter=quarter).filter(pl.col("_quarter").is_between(0, known - 1))
+    ahead = pl.duration(days=(pl.col("_quarter") + 1) * QUARTER_DAYS)
+    moved = kept.with_columns(
+        _from=pl.col("issue_date").dt.month(),
+        issue_date=pl.col("issue_date") + ahead,
+        due_date=pl.col("due_date") + ahead,
+    ).with_columns(_to=pl.col("issue_date").dt.month())
+    factor = [
+        weights[q]
+        * exp(profile.growth.get(e, 0.0) * (q + 1) * QUARTER_DAYS / YEAR_DAYS)
+        * profile.season.get((e, to), 1.0)
+        / profile.season.get((e, source), 1.0)
+        for q, e, source, to in moved.select("_quarter", "entity_id", "_from", "_to").iter_rows()
+    ]
+    return moved.with_columns(copies=pl.Series(factor, dtype=pl.Float64)).drop("_quarter", "_from", "_to")
+
+
+def new_claims(
+    book: Book,
+    model: DatesPayments,
+    as_of: datetime,
+    profile: Profile,
+    billing: Billing,
+    dilution: Dilution,
+    *,
+    seed: int,
+) -> Claims:
+    """Replicas as claims: each paid like a new invoice of its customer, seen with what is known now."""
+    found = replicas(_issued(book, as_of), profile)
+    if found.is_empty():
+        return no_claims()
+    found = billing.uncovered(_thinned(found, seed))
+    first = epoch_days(found, "first_day")
+    subjects = found.with_columns(cutoff_day=pl.col("issue_date"), cutoff=pl.lit(as_of, INSTANT))
+    forecast = model.distribution(book.features(subjects.select(SUBJECT)))
+    late = epoch_days(found, "issue_date") - first
+    terms = epoch_days(found, "issue_date") - epoch_days(found, "due_date")
+    share = dilution.shares(found["entity_id"].to_list(), found["customer_id"].to_list())
+    head = found.with_columns(
+        component=pl.lit(NEW),
+        amount_minor=pl.Series(np.rint(found["amount_minor"].to_numpy() * share).astype(np.int64)),
+    )
+    return Claims(head.select(HEAD), shifted(diluted(forecast.pmf, dilution, terms), late))
+
+
+def shifted(cdf: Floats, days: Ints) -> Floats:
+    """(n, HORIZON_DAYS) each row `days` later."""
+    at = np.arange(HORIZON_DAYS) - days[:, None]
+    inside = np.take_along_axis(cdf, np.clip(at, 0, HORIZON_DAYS - 1), axis=1)
+    return np.where(at >= 0, inside, 0.0)
+
+
+def _issued(book: Book, as_of: datetime) -> pl.DataFrame:
+    """Receivables known at `as_of` and issued before its day, with `first_day`."""
+    known = standing(receivable_versions(book.facts), as_of).filter(pl.col("amount_minor") > 0)
+    return (
+        known.join(first_days(book.zones, as_of), on="entity_id")
+        .filter(pl.col("issue_date") < pl.col("first_day"))
+        .select(*RECEIVABLE, "customer_id", "currency", "amount_minor", "issue_date", "due_date", "first_day")
+        .sort(RECEIVABLE)
+    )
+
+
+def _whole_quarters(issued: pl.DataFrame) -> int:
+    """How many whole quarters of invoices there are, up to what `RECENCY` weighs."""
+    if issued.is_empty():
+        return 0
+    span = issued.select((pl.col("first_day") - pl.col("issue_date")).dt.total_days().max()).item()
+    return min(int(span + 7) // QUARTER_DAYS, len(RECENCY))
+
+
+def _thinned(found: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """At most `MOST_REPLICAS` rows, chosen at random; those kept stand for those left out."""
+    if len(found) <= MOST_REPLICAS:
+        return found
+    kept = found.sample(MOST_REPLICAS, seed=seed).sort(*RECEIVABLE, "issue_date")
+    return kept.with_columns(pl.col("copies") * (len(found) / MOST_REPLICAS))
+
+
+def _growth(rows: pl.DataFrame) -> float:
+    """Log growth a year of the number of invoices: the last year against the one before, 0 without two years."""
+    back = (rows["first_day"] - rows["issue_date"]).dt.total_days()
+    if int(back.max() or 0) < 2 * YEAR_DAYS - 7:  # type: ignore[arg-type]
+        return 0.0
+    last, before = int((back <= YEAR_DAYS).sum()), int(((back > YEAR_DAYS) & (back <= 2 * YEAR_DAYS)).sum())
+    steady = 1 - 2 / sqrt(min(last, before) + 1) if min(last, before) else 0.0
+    return float(np.clip(log((last + 1) / (before + 1)) * max(steady, 0.0), -MOST_GROWTH, MOST_GROWTH))
+
+
+def _season(rows: pl.DataFrame) -> dict[int, float]:
+    """Calendar month -> invoices relative to an even year, over the whole years there are, growth taken out."""
+    back = (pl.col("first_day") - pl.col("issue_date")).dt.total_days()
+    years = int(rows.select((back.max() + 7) // YEAR_DAYS).item())
+    if years < 1:
+        return {}
+    growth = _growth(rows)
+    whole = rows.filter(back <= years * YEAR_DAYS).select(
+        month=pl.col("issue_date").dt.month(), weight=(back.cast(pl.Float64) * growth / YEAR_DAYS).exp()
+    )
+    count = dict(whole.group_by("month").agg(pl.col("weight").sum()).iter_rows())
+    even = sum(count.values()) / 12
+    return {m: (count.get(m, 0.0) + SEASON_PRIOR) / (even + SEASON_PRIOR) for m in range(1, 13)}
+
+
+def _level_spread(issued: pl.DataFrame, profile: Profile) -> float:
+    """How far whole quarters of the past were off their replicas, beyond the chance of single invoices."""
+    excess, weight = 0.0, 0.0
+    for back in range(1, REHEARSALS + 1):
+        past = issued.with_columns(pl.col("first_day") - pl.duration(days=back * QUARTER_DAYS))
+        told = replicas(past.filter(pl.col("issue_date") < pl.col("first_day")), profile)
+        ahead = (pl.col("issue_date") - pl.col("first_day")).dt.total_days()
+        came = past.filter(ahead.is_between(0, QUARTER_DAYS - 1))
+        for key, rows in told.group_by("entity_id", "currency", maintain_order=True):
+            amount, copies = (rows[c].to_numpy().astype(np.float64) for c in ("amount_minor", "copies"))
+            expected = float((amount * copies).sum())
+            actual = float(
+                came.filter(pl.col("entity_id") == key[0], pl.col("currency") == key[1])["amount_minor"].sum()
+            )
+            chance = float((amount**2 * copies * (1 + copies)).sum())
+            excess += ((actual - expected) ** 2 - chance) / expected
+            weight += expected
+    return float(np.clip(sqrt(max(excess / weight, 0.0)), NO_SPREAD, MOST_SPREAD)) if weight else NO_SPREAD

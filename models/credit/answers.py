@@ -1,0 +1,121 @@
+"""The answer about one customer, ready to be read, stored or sent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+import polars as pl
+
+from features.customer_catalogue import is_signal
+from features.customers import ACTIVE_DAYS, DefaultRule
+from models.credit.codes import CLIPPED, CLIPPED_WORDS, CODES, CreditReason
+from models.credit.scale import grade
+from models.credit.scorer import CreditScorer, Parts
+from models.predictions import OWN_HISTORY
+from models.scorer import feature_values
+
+Availability = Literal["full", "pooled", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class CreditScore:
+    """How likely a customer is to go into default within `horizon_days` of the start of `cutoff_day`.
+
+    availability    "full"; "pooled" where the customer's own history is thin; "none" where nothing can be said, and
+                    then every figure is null. `availability_reason` says why, unless full
+    default_cause   why it is in default already, "overdue", "written_off" or "insolvent": then `pd` is 1, as a
+                    statement and not by the model, and score, grade and reasons are left out; null where it is not
+    pd              probability of default
+    score           300 to 850, the more the safer
+    grade           A to G, by `pd`
+    typical_score   the score that reasons start from: typical + the points of all reasons = score
+    signals         external signals that were known, name -> value; `signals_missing` those the model reads and misses
+    """
+
+    entity_id: str
+    customer_id: str
+    cutoff_day: date
+    horizon_days: int
+    availability: str
+    availability_reason: str | None
+    default_cause: str | None
+    pd: float | None
+    score: float | None
+    grade: str | None
+    typical_score: float | None
+    reasons: tuple[CreditReason, ...]
+    signals: dict[str, float]
+    signals_missing: tuple[str, ...]
+
+
+def scores(scorer: CreditScorer, rule: DefaultRule, frame: pl.DataFrame) -> list[CreditScore]:
+    """One answer per row of the customer FEATURE frame with `default_cause`, in its order."""
+    values = feature_values(frame, scorer.names)
+    parts, pd = scorer.parts(values), scorer.pd(values)
+    return [_score(scorer, rule, row, k, float(pd[k]), parts) for k, row in enumerate(frame.iter_rows(named=True))]
+
+
+def _score(
+    scorer: CreditScorer, rule: DefaultRule, row: Mapping[str, Any], k: int, pd: float, parts: Parts
+) -> CreditScore:
+    availability, why = availability_of(row, rule)
+    scored = availability != "none" and row["default_cause"] is None
+    told = {name: row[name] for name in scorer.names if is_signal(name)}
+    return CreditScore(
+        entity_id=row["entity_id"],
+        customer_id=row["customer_id"],
+        cutoff_day=row["cutoff_day"],
+        horizon_days=rule.horizon_days,
+        availability=availability,
+        availability_reason=why,
+        default_cause=row["default_cause"],
+        pd=pd if scored else 1.0 if row["default_cause"] else None,
+        score=float(parts.points[k]) if scored else None,
+        grade=grade(pd) if scored else None,
+        typical_score=parts.typical if scored else None,
+        reasons=reasons(scorer, parts, k, row) if scored else (),
+        signals={name.removeprefix("attribute_"): value for name, value in told.items() if value is not None},
+        signals_missing=tuple(name.removeprefix("attribute_") for name, value in told.items() if value is None),
+    )
+
+
+def reasons(scorer: CreditScorer, parts: Parts, k: int, row: Mapping[str, Any]) -> tuple[CreditReason, ...]:
+    """Reasons of row `k`, largest first; codes without any effect are left out."""
+    by_name = {code.name: code for code in CODES}
+    told = [
+        CreditReason(name, by_name[name].words(float(points), row), float(points))
+        for name, points in zip(scorer.group_names, parts.groups[k], strict=True)
+    ]
+    told.append(CreditReason(CLIPPED, CLIPPED_WORDS, float(parts.clipping[k])))
+    return tuple(sorted((r for r in told if r.points), key=lambda r: -abs(r.points)))
+
+
+def availability_of(row: Mapping[str, Any], rule: DefaultRule) -> tuple[Availability, str | None]:
+    """How much can be said of a customer, and why not more."""
+    if row["default_cause"] is not None:
+        return "full", _in_default(row["default_cause"], rule)
+    invoiced, opened = row["invoiced_count"] or 0, row["open_count"] or 0
+    if not invoiced:
+        return "none", _no_history(row)
+    idle = row["days_since_invoiced"]
+    if not opened and idle is not None and idle > ACTIVE_DAYS:
+        return "none", f"nothing open, and last invoiced {idle:.0f} days ago; active customers are scored"
+    settled = int(row["days_late_count"] or 0)
+    if settled < OWN_HISTORY:
+        return "pooled", f"{settled} settled invoices of this customer; its own history counts from {OWN_HISTORY} on"
+    return "full", None
+
+
+def _in_default(cause: str, rule: DefaultRule) -> str:
+    return {
+        "overdue": f"in default already: something is {rule.late_days} or more days past due",
+        "written_off": f"in default already: something was written off in the last {rule.cure_days} days",
+        "insolvent": "in default already: it is insolvent",
+    }[cause] + "; stated, not by the model"
+
+
+def _no_history(row: Mapping[str, Any]) -> str:
+    if row["credited_count_365d"] or row.get("credit_notes"):
+        return "only credit notes so far, no invoice: nothing to judge by"
+    return "no invoice so far: nothing to judge by"

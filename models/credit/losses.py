@@ -1,0 +1,107 @@
+"""Expected credit loss: PD x LGD x EAD, discounted, per customer and currency, in whole minor units.
+
+EAD is what is open on the ledger, to the cent what the ageing says (`debit_minor` of `features.kpis.ageing`), and the
+orders not yet billed where that is switched on. PD is that of the model's horizon, within which trade receivables fall
+due; the loss is discounted from the middle of it. A customer in default has PD 1, and its loss, which is there, is not
+discounted.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from math import floor
+from typing import Any
+
+import polars as pl
+
+from features.errors import BadSetting
+from models.credit.answers import CreditScore
+
+DEFAULT_LGD = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class LossSettings:
+    """How losses are figured.
+
+    lgd                  share of the exposure that is lost in a default, 0 to 1; 40 % is the Basel foundation figure
+                         for senior unsecured claims on corporates since 2023 (CRE32.6);
+                         `features.recoveries.loss_share` reads one off the ledger
+    discount_rate        a year
+    count_orders         whether orders not yet billed are part of the exposure
+    """
+
+    lgd: float = DEFAULT_LGD
+    discount_rate: float = 0.05
+    count_orders: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.lgd <= 1:
+            raise BadSetting(f"lgd is {self.lgd}; allowed: 0 to 1")
+        if self.discount_rate < 0:
+            raise BadSetting(f"discount_rate is {self.discount_rate}; allowed: 0 or more, as a share a year")
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedLoss:
+    """The expected loss on one customer in one currency; null where `availability` is "none", with the reason."""
+
+    entity_id: str
+    customer_id: str
+    currency: str
+    availability: str
+    availability_reason: str | None
+    pd: float | None
+    lgd: float
+    ead_minor: int
+    discount: float
+    loss_minor: int | None
+
+
+def expected_losses(
+    exposures: pl.DataFrame, scores: Iterable[CreditScore], settings: LossSettings
+) -> list[ExpectedLoss]:
+    """One per row of `features.exposures.exposures` with anything at risk, in its order."""
+    by_customer = {(score.entity_id, score.customer_id): score for score in scores}
+    found = []
+    for row in exposures.iter_rows(named=True):
+        ead = row["open_minor"] + (row["unbilled_minor"] if settings.count_orders else 0)
+        if ead > 0:
+            found.append(_loss(row, ead, by_customer[row["entity_id"], row["customer_id"]], settings))
+    return found
+
+
+def discount_of(score: CreditScore, settings: LossSettings) -> float:
+    """What a unit of loss in the middle of the horizon is worth today; 1 for a customer in default."""
+    if score.default_cause is not None:
+        return 1.0
+    years = score.horizon_days / 2 / 365
+    return float((1 + settings.discount_rate) ** -years)
+
+
+def rounded(amount: Fraction) -> int:
+    """To a whole number, halves up.
+
+    >>> rounded(Fraction(5, 2)), rounded(Fraction(7, 3))
+    (3, 2)
+    """
+    return floor(amount + Fraction(1, 2))
+
+
+def _loss(row: Mapping[str, Any], ead: int, score: CreditScore, settings: LossSettings) -> ExpectedLoss:
+    discount = discount_of(score, settings)
+    loss = None
+    if score.pd is not None:
+        loss = rounded(Fraction(score.pd) * Fraction(settings.lgd) * Fraction(discount) * ead)
+    return ExpectedLoss(
+        row["entity_id"],
+        row["customer_id"],
+        row["currency"],
+        score.availability,
+        score.availability_reason,
+        score.pd,
+        settings.lgd,
+        ead,
+        discount,
+        loss,
+    )

@@ -1,0 +1,213 @@
+"""Credit limits: how much to lend a customer, how much of it is used, and which orders that would block.
+
+    limit by risk       the exposure whose expected loss is the appetite: appetite / (PD x LGD)
+    limit by capacity   what the customer turns over: capacity factor x mean purchases a month x terms in months
+    suggested limit     the smaller of the two, rounded down; 0 for a customer in default
+
+Exposure is what is open on the ledger and what is ordered and not yet billed, each switchable, in the entity's currency
+at the rates known at the cutoff. Where a rate is missing nothing is suggested: half an exposure is worse than none.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from features.errors import BadSetting
+from features.money import exponents
+from models.credit.answers import CreditScore
+from models.credit.losses import DEFAULT_LGD
+
+MONTH_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """The credit policy. Amounts are in whole units of the entity's currency.
+
+    appetite           expected loss that one customer may cost within the model's horizon
+    lgd                share of the exposure lost in a default
+    capacity_factor    how many times the purchases of one term of payment may be outstanding
+    fallback_days      terms where the customer has none
+    round_to           limits are whole multiples of it
+    count_receivables, count_orders   what is exposure
+    """
+
+    appetite: int = 1_000
+    lgd: float = DEFAULT_LGD
+    capacity_factor: float = 2.0
+    fallback_days: int = 30
+    round_to: int = 500
+    count_receivables: bool = True
+    count_orders: bool = True
+
+    def __post_init__(self) -> None:
+        least = {"appetite": 0, "capacity_factor": 0, "fallback_days": 1, "round_to": 1}
+        for name, minimum in least.items():
+            if getattr(self, name) < minimum:
+                raise BadSetting(f"{name} is {getattr(self, name)}; allowed: {minimum} or more")
+        if not 0 < self.lgd <= 1:
+            raise BadSetting(f"lgd is {self.lgd}; allowed: above 0, up to 1")
+        if not (self.count_receivables or self.count_orders):
+            raise BadSetting("neither receivables nor orders count as exposure; allowed: at least one of the two")
+
+
+@dataclass(frozen=True, slots=True)
+class CreditLimit:
+    """A customer's limit and its use, in minor units of `currency`, the entity's.
+
+    availability     "none" where no limit can be suggested; `availability_reason` says why, and what is null
+    exposure_minor   null where a rate is missing
+    limit_minor      suggested; `decided_by` is "risk", "capacity" or "default"
+    used_share       exposure by suggested limit; null where the limit is 0
+    on_file_minor    the limit that the books have
+    on_file_share    exposure by that; null where there is none
+    """
+
+    entity_id: str
+    customer_id: str
+    currency: str
+    availability: str
+    availability_reason: str | None
+    pd: float | None
+    exposure_minor: int | None
+    limit_minor: int | None
+    decided_by: str | None
+    used_share: float | None
+    on_file_minor: int | None
+    on_file_share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BlockedOrder:
+    """An open order that would be blocked, and why."""
+
+    entity_id: str
+    customer_id: str
+    order_id: str
+    currency: str
+    unbilled_minor: int
+    why: str
+
+
+def credit_limits(
+    frame: pl.DataFrame,
+    scores: Iterable[CreditScore],
+    exposures: pl.DataFrame,
+    home: Mapping[str, str],
+    settings: LimitSettings,
+) -> list[CreditLimit]:
+    """One per row of the customer FEATURE frame and score, in their order.
+
+    exposures  `features.exposures.exposures` of the same customers at the same cutoffs; `home` entity -> its currency
+    """
+    held: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in exposures.iter_rows(named=True):
+        held.setdefault((row["entity_id"], row["customer_id"]), []).append(row)
+    return [
+        _limit(row, score, held.get((row["entity_id"], row["customer_id"]), []), home[row["entity_id"]], settings)
+        for row, score in zip(frame.iter_rows(named=True), scores, strict=True)
+    ]
+
+
+def blocked_orders(orders: pl.DataFrame, limits: Iterable[CreditLimit], settings: LimitSettings) -> list[BlockedOrder]:
+    """The open orders that do not fit, oldest first: what is owed comes first, then order after order.
+
+    orders  `features.exposures.open_orders` of the same customers. A later, smaller order may fit where one did not.
+    """
+    by_customer = {(limit.entity_id, limit.customer_id): limit for limit in limits}
+    ordered: dict[tuple[str, str], int] = {}
+    for row in orders.iter_rows(named=True):
+        key = row["entity_id"], row["customer_id"]
+        ordered[key] = ordered.get(key, 0) + (row["home_unbilled_minor"] or 0)
+    left = {key: _room(by_customer[key], total if settings.count_orders else 0) for key, total in ordered.items()}
+    found: list[BlockedOrder] = []
+    for row in orders.iter_rows(named=True):
+        key = row["entity_id"], row["customer_id"]
+        why = _blocks(row, by_customer[key], left[key])
+        if why is None:
+            left[key] -= row["home_unbilled_minor"]
+        else:
+            found.append(BlockedOrder(*key, row["order_id"], row["currency"], row["unbilled_minor"], why))
+    return found
+
+
+def limit_by_risk(pd: float, settings: LimitSettings) -> float:
+    """In whole units of the entity's currency: appetite / (PD x LGD); endless where the chance is 0."""
+    return settings.appetite / (pd * settings.lgd) if pd > 0 else float("inf")
+
+
+def limit_by_capacity(row: Mapping[str, Any], settings: LimitSettings) -> float:
+    """In whole units: the factor x what was bought in a usual term of payment, by the last year."""
+    terms = row["terms_days_mean"] or 0
+    terms = terms if terms >= 1 else settings.fallback_days
+    months = min(max((row["tenure_days"] or 0) / MONTH_DAYS, 1.0), 365 / MONTH_DAYS)
+    monthly = (row["invoiced_cents_365d"] or 0) / 100 / months
+    return float(settings.capacity_factor * monthly * terms / MONTH_DAYS)
+
+
+def _limit(
+    row: Mapping[str, Any], score: CreditScore, held: list[dict[str, Any]], currency: str, settings: LimitSettings
+) -> CreditLimit:
+    unit = 10 ** exponents()[currency]
+    exposure, gap = _exposure(held, currency, settings)
+    limit, decided_by = _suggested(row, score, unit, settings) if gap is None else (None, None)
+    on_file = None if row["credit_limit_cents"] is None else row["credit_limit_cents"] * unit // 100
+    return CreditLimit(
+        score.entity_id,
+        score.customer_id,
+        currency,
+        "none" if gap else score.availability,
+        gap or score.availability_reason,
+        score.pd,
+        exposure,
+        limit,
+        decided_by,
+        exposure / limit if limit and exposure is not None else None,
+        on_file,
+        exposure / on_file if on_file and exposure is not None else None,
+    )
+
+
+def _exposure(held: list[dict[str, Any]], currency: str, settings: LimitSettings) -> tuple[int | None, str | None]:
+    """In the entity's currency, or why it cannot be told."""
+    switched = {"home_open_minor": settings.count_receivables, "home_unbilled_minor": settings.count_orders}
+    counted = [part for part, counts in switched.items() if counts]
+    missing = sorted({row["currency"] for row in held if any(row[part] is None for part in counted)})
+    if missing:
+        return None, f"no rate from {missing[0]} to {currency} was known: load exchange rates"
+    return sum(row[part] for row in held for part in counted), None
+
+
+def _suggested(
+    row: Mapping[str, Any], score: CreditScore, unit: int, settings: LimitSettings
+) -> tuple[int | None, str | None]:
+    if score.default_cause is not None:
+        return 0, "default"
+    if score.pd is None:
+        return None, None
+    risk, capacity = limit_by_risk(score.pd, settings), limit_by_capacity(row, settings)
+    steps = int(min(risk, capacity) // settings.round_to)
+    return steps * settings.round_to * unit, "risk" if risk <= capacity else "capacity"
+
+
+def _room(limit: CreditLimit, ordered: int) -> int:
+    """What the limit leaves for orders after what is owed; `ordered` is the part of the exposure that is orders."""
+    if limit.limit_minor is None or limit.exposure_minor is None:
+        return 0
+    return limit.limit_minor - (limit.exposure_minor - ordered)
+
+
+def _blocks(row: Mapping[str, Any], limit: CreditLimit, room: int) -> str | None:
+    if limit.decided_by == "default":
+        return limit.availability_reason
+    if limit.limit_minor is None:
+        return f"no limit can be suggested: {limit.availability_reason}"
+    if row["home_unbilled_minor"] is None:
+        return f"no rate from {row['currency']} to {limit.currency} was known: load exchange rates"
+    over = row["home_unbilled_minor"] - room
+    if over <= 0:
+        return None
+    unit = 10 ** exponents()[limit.currency]
+    return f"{over / unit:,.2f} {limit.currency} over the limit of {limit.limit_minor // unit:,} {limit.currency}"

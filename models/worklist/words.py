@@ -1,0 +1,121 @@
+"""A row of the worklist in words: what to do, why, and what would change its place."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from features.masters import CUSTOMER
+from features.money import from_minor
+from models.worklist.settings import WorklistSettings
+from models.worklist.value import Worth
+
+Key = tuple[str, str]
+Items = Sequence[dict[str, Any]]
+
+CALL_FROM_DAYS = 10  # past due; before that an e-mail does, unless one was sent already
+NAMED_INVOICES = 4
+
+
+@dataclass(frozen=True)
+class Told:
+    """What was said to customers and what they promised: past contacts and kept rates, as known."""
+
+    contacts: pl.DataFrame
+    rates: pl.DataFrame
+    settings: WorklistSettings
+
+    @cached_property
+    def _last(self) -> dict[Key, dict[str, Any]]:
+        made = self.contacts.filter("made").sort(*CUSTOMER, "day").unique(CUSTOMER, keep="last", maintain_order=True)
+        return {(r["entity_id"], r["customer_id"]): r for r in made.iter_rows(named=True)}
+
+    @cached_property
+    def _kept(self) -> dict[Key, dict[str, Any]]:
+        return {(r["entity_id"], r["customer_id"]): r for r in self.rates.iter_rows(named=True)}
+
+    def last(self, key: Key) -> dict[str, Any] | None:
+        """The last contact made, None where there was none."""
+        return self._last.get(key)
+
+    def kept(self, key: Key) -> dict[str, Any] | None:
+        """Its promises: kept, due; None where none was due yet."""
+        found = self._kept.get(key)
+        return found if found and found["due"] else None
+
+
+def actions(items: Items, last: Mapping[str, Any] | None, *, made: bool) -> tuple[str, str]:
+    """The channel, and the sentence that says what to do."""
+    oldest = max(i["past_due_days"] for i in items)
+    emailed = last is not None and last["channel"] == "email" and _days_ago(last, items) <= oldest
+    channel = "call" if oldest >= CALL_FROM_DAYS or emailed else "email"
+    named = "; ".join(_item(i) for i in items[:NAMED_INVOICES])
+    more = f" and {len(items) - NAMED_INVOICES} more" if len(items) > NAMED_INVOICES else ""
+    if not made:
+        return channel, f"do not contact: left out by the draw, to learn what a contact is worth ({named}{more})"
+    return channel, f"{channel} about {named}{more}"
+
+
+def _item(item: Mapping[str, Any]) -> str:
+    return f"{item['invoice_id']} ({money(item['open_minor'], item['currency'])}, {_past_due(item['past_due_days'])})"
+
+
+def _past_due(days: int) -> str:
+    return f"{days} days past due" if days > 0 else f"due in {-days} days"
+
+
+def _days_ago(contact: Mapping[str, Any], items: Items) -> int:
+    today: date = items[0]["cutoff_day"]
+    return int((today - contact["day"]).days)
+
+
+def reasons(
+    items: Items, worth: Worth, told: Told, key: Key, currency: str, about: Mapping[str, Any] | None
+) -> tuple[str, ...]:
+    """Why this customer, most important first."""
+    horizon = told.settings.horizon_days
+    said = [_owes(items, worth, currency)]
+    if worth.paid_anyway is None:
+        said.append(f"how much of it comes within {horizon} days without a contact is not known")
+    else:
+        said.append(f"{100 * worth.paid_anyway:.0f} % of it is expected within {horizon} days without a contact")
+    if worth.effect is not None and worth.low is not None and worth.high is not None and about is not None:
+        span = f"95 %: {100 * worth.low:.0f} to {100 * worth.high:.0f}"
+        said.append(f"a contact adds {100 * worth.effect:.0f} points ({span}), from {about['rows']} drawn contacts")
+        said.append(f"worth {worth.value:,.2f} {currency} after {worth.less:,.2f} for the contact")
+    else:
+        said.append(f"{worth.score:,.2f} {currency} at risk")
+    last = told.last(key)
+    said.append(f"last contact: {last['channel'] or 'contact'} on {last['day']}" if last else "never contacted before")
+    kept = told.kept(key)
+    if kept:
+        said.append(f"kept {kept['kept']} of {kept['due']} promises")
+    return tuple(said)
+
+
+def _owes(items: Items, worth: Worth, currency: str) -> str:
+    oldest = max(i["past_due_days"] for i in items)
+    return f"{worth.amount:,.2f} {currency} on {len(items)} items, the oldest {_past_due(oldest)}"
+
+
+def changes(worth: Worth, place: int, scores: Sequence[float], currency: str) -> tuple[str, ...]:
+    """What would move this row: the amount that would make it first, or no longer first; and what would hold it."""
+    said = []
+    if place > 0:
+        needed = worth.amount_for(scores[0])
+        if needed is not None:
+            said.append(f"would be first if {max(needed - worth.amount, 0.0):,.2f} {currency} more were past due")
+    elif len(scores) > 1:
+        needed = worth.amount_for(scores[1])
+        if needed is not None:
+            said.append(f"stays first until {max(worth.amount - needed, 0.0):,.2f} {currency} of it is paid")
+    said.append("is held once a promise or a dispute about it is recorded, or it is contacted")
+    return tuple(said)
+
+
+def money(minor: int, currency: str) -> str:
+    """`1,200.00 EUR`."""
+    return f"{from_minor(minor, currency):,} {currency}"

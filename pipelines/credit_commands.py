@@ -1,0 +1,267 @@
+"""What `duecast train credit-risk` and `duecast credit` do: open what they need, run it, show the result."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+
+from features.customers import DefaultRule
+from features.errors import BadInput, BadSetting
+from features.lake import Lake
+from features.money import from_minor
+from models.credit.answers import CreditScore
+from models.credit.backtest import CreditEvaluation
+from models.credit.cross_validation import CrossValidation
+from models.credit.losses import LossSettings
+from models.credit.measures import MEASURES
+from models.credit.policy import LimitSettings
+from models.credit.report import PAGE
+from models.credit.scale import GradeRow
+from pipelines.credit import (
+    Customers,
+    limits_of,
+    losses_of,
+    own_lgd,
+    scored_customers,
+    train_credit_risk,
+    ways_up,
+)
+from pipelines.credit_files import write_rows
+from pipelines.credit_portfolio import train_portfolio_file
+from pipelines.screen import WIDTH, console
+from services.settings import quieten, read_settings
+
+SHOWN = 20
+REASONS_SHOWN = 2
+
+
+def train_and_show(
+    *,
+    lake: str | None,
+    mlruns: Path | None,
+    report: Path,
+    seed: int,
+    data: Path | None = None,
+    mapping: str | None = None,
+    horizon_days: int | None = None,
+    late_days: int | None = None,
+    materiality: int | None = None,
+) -> None:
+    """Train on the lake or, with `data` and `mapping`, on a portfolio table; show the evidence."""
+    quieten()
+    if (data is None) != (mapping is None):
+        raise BadSetting("a portfolio needs both --data FILE and --mapping M; allowed: both, or neither for the lake")
+    settings = read_settings(lake=lake, mlruns=mlruns)
+    ruled = {
+        "horizon_days": horizon_days,
+        "late_days": late_days,
+        "materiality_cents": None if materiality is None else 100 * materiality,
+    }
+    asked = {name: value for name, value in ruled.items() if value is not None}
+    if data is not None and asked:
+        raise BadSetting(
+            "--horizon-days, --late-days and --materiality do not go with --data: its target column says it"
+        )
+    screen = console()
+    with screen.status("training") as status:
+        if data is not None and mapping is not None:
+            today = datetime.now(UTC).date()
+            told = train_portfolio_file(
+                data, mapping, settings.mlruns, report, today=today, seed=seed, step=status.update
+            )
+            tables, version = folds_tables(told.evidence), told.version
+        else:
+            rule = DefaultRule(**asked)
+            done = train_credit_risk(
+                Lake(settings.lake), settings.mlruns, report, rule=rule, seed=seed, step=status.update
+            )
+            tables, version = backtest_tables(done.evaluation), done.version
+    for table in tables:
+        screen.print(table)
+    following = "duecast credit score" if data is None else "serve it, or duecast train credit-risk on the lake"
+    screen.print(f"Champion: {version.label}. Report: {report / PAGE}. Next: {following}")
+
+
+def show_scores(
+    *, as_of: date | None, entity: str | None, out: Path | None, lake: str | None, mlruns: Path | None
+) -> None:
+    """Every customer's score: all to `out`, the riskiest on the screen."""
+    told = _asked(as_of, entity, lake, mlruns).scores
+    graded = sorted((score for score in told if score.grade is not None), key=lambda score: -(score.pd or 0.0))
+    failed, silent = (
+        sum(one) for one in zip(*((s.default_cause is not None, s.pd is None) for s in told), strict=True)
+    )
+    title = (
+        f"{min(SHOWN, len(graded))} of {len(told)} customers, the riskiest first; "
+        f"{failed} are in default already, of {silent} nothing can be said"
+    )
+    table = _table(title, "customer", "PD", "score", "grade", "because")
+    for score in graded[:SHOWN]:
+        table.add_row(_whom(score), _percent(score.pd), _points(score.score), score.grade or "", _because(score))
+    _show(table, told, out)
+
+
+def show_limits(
+    *,
+    as_of: date | None,
+    entity: str | None,
+    settings: LimitSettings,
+    out: Path | None,
+    lake: str | None,
+    mlruns: Path | None,
+) -> None:
+    """Every customer's limit: all to `out`, the most used on the screen; then the orders that would be blocked."""
+    limits, blocked = limits_of(_asked(as_of, entity, lake, mlruns), settings)
+    title = f"{min(SHOWN, len(limits))} of {len(limits)} limits, the most used first"
+    table = _table(title, "customer", "exposure", "limit", "used", "on file", "by")
+    for limit in sorted(limits, key=lambda one: -(one.used_share or 0.0))[:SHOWN]:
+        table.add_row(
+            _whom(limit),
+            _amount(limit.exposure_minor, limit.currency),
+            _amount(limit.limit_minor, limit.currency),
+            _percent(limit.used_share),
+            _amount(limit.on_file_minor, limit.currency),
+            escape(limit.decided_by or limit.availability_reason or ""),
+        )
+    _show(table, limits, out)
+    if blocked:
+        preview = _table(f"{len(blocked)} open orders would be blocked", "customer", "order", "unbilled", "because")
+        for order in blocked[:SHOWN]:
+            amount = f"{_amount(order.unbilled_minor, order.currency)} {order.currency}"
+            preview.add_row(_whom(order), escape(order.order_id), amount, escape(order.why))
+        console().print(preview)
+
+
+def show_losses(
+    *,
+    as_of: date | None,
+    entity: str | None,
+    settings: LossSettings,
+    own: bool,
+    out: Path | None,
+    lake: str | None,
+    mlruns: Path | None,
+) -> None:
+    """The expected loss of every customer to `out`, their sums per entity and currency on the screen."""
+    asked = _asked(as_of, entity, lake, mlruns)
+    if own:
+        settings = LossSettings(own_lgd(asked), settings.discount_rate, settings.count_orders)
+    losses = losses_of(asked, settings)
+    table = _table(f"expected loss, LGD {settings.lgd:.1%}", "entity", "exposure", "expected loss", "not figured")
+    for entity_id, currency in sorted({(loss.entity_id, loss.currency) for loss in losses}):
+        own_rows = [loss for loss in losses if (loss.entity_id, loss.currency) == (entity_id, currency)]
+        told = [loss.loss_minor for loss in own_rows if loss.loss_minor is not None]
+        gap = sum(loss.ead_minor for loss in own_rows if loss.loss_minor is None)
+        exposure = sum(loss.ead_minor for loss in own_rows)
+        amounts = (_amount(minor, currency) for minor in (exposure, sum(told), gap))
+        table.add_row(f"{entity_id} {currency}", *amounts)
+    _show(table, losses, out)
+
+
+def show_explanation(
+    customer: str, *, as_of: date | None, entity: str | None, lake: str | None, mlruns: Path | None
+) -> None:
+    """One customer's score with every reason, its signals, and what would go with a better grade."""
+    asked = _asked(as_of, entity, lake, mlruns, customer)
+    if len(asked.scores) > 1:
+        entities = ", ".join(score.entity_id for score in asked.scores)
+        raise BadInput(f"customer {customer!r} is in several entities: {entities}; say which with --entity")
+    (score,) = asked.scores
+    screen = console()
+    screen.print(
+        f"{_whom(score)} as of {score.cutoff_day}: PD {_percent(score.pd)} in {score.horizon_days} days, "
+        f"score {_points(score.score) or 'none'}, grade {score.grade or 'none'}"
+    )
+    if score.availability_reason:
+        screen.print(escape(f"{score.availability}: {score.availability_reason}"))
+    if score.typical_score is not None:
+        table = _table("points that add up to the score", "reason", "points", "words")
+        table.add_row("typical", _points(score.typical_score), "where every customer starts")
+        for reason in score.reasons:
+            table.add_row(reason.code, f"{reason.points:+.1f}", escape(reason.words))
+        screen.print(table)
+    told = ", ".join(f"{name} {value:g}" for name, value in score.signals.items())
+    screen.print(escape(f"External signals: {told or 'none'}; missing: {', '.join(score.signals_missing) or 'none'}"))
+    for way in ways_up(asked):
+        screen.print(escape(f"{way.words} (PD {_percent(way.pd)}): {way.note}"))
+
+
+def backtest_tables(found: CreditEvaluation) -> list[Table]:
+    """The backtest as two tables: every forecaster's measures with intervals, and our grades."""
+    data = found.data
+    title = (
+        f"{data['snapshots']:,} snapshots, {data['defaulted_customers']} of {data['customers']} customers in default "
+        f"within {data['horizon_days']} days"
+    )
+    table = _table(title, "", *MEASURES)
+    for who, figures in found.measures.items():
+        cells = [f"{m.value:.3f}\n{m.interval.low:.3f}–{m.interval.high:.3f}" for m in figures.values()]
+        table.add_row(who, *cells)
+    return [table, grades_table(found.grades)]
+
+
+def folds_tables(found: CrossValidation) -> list[Table]:
+    """The cross-validation as two tables: every forecaster's means and spreads, and our grades."""
+    table = _table("mean ± standard deviation over all folds", "", *MEASURES)
+    for who, figures in found.summary().items():
+        table.add_row(who.replace("_", "\n"), *(f"{mean:.4f}\n±{spread:.4f}" for mean, spread in figures.values()))
+    return [table, grades_table(found.grades)]
+
+
+def grades_table(grades: Iterable[GradeRow]) -> Table:
+    """Grades with what they state and what happened."""
+    table = _table("grades", "grade", "rows", "stated PD", "defaulted", "95 % interval")
+    for row in grades:
+        bounds = f"{row.low:.2%} to {row.high:.2%}"
+        table.add_row(row.grade, f"{row.count:,}", f"{row.mean_pd:.2%}", f"{row.rate:.2%}", bounds)
+    return table
+
+
+def _asked(
+    as_of: date | None, entity: str | None, lake: str | None, mlruns: Path | None, customer: str | None = None
+) -> Customers:
+    settings = read_settings(lake=lake, mlruns=mlruns)
+    return scored_customers(Lake(settings.lake), settings.mlruns, as_of=as_of, entity=entity, customer=customer)
+
+
+def _show(table: Table, rows: Sequence[object], out: Path | None) -> None:
+    if out is not None:
+        write_rows(rows, out)
+    screen = console()
+    screen.print(table)
+    screen.print("All of them: --out FILE.parquet" if out is None else f"Written: {out}")
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", width=WIDTH, pad_edge=False, box=SIMPLE_HEAD)
+    wide = {"because", "words", "by"}
+    for name in columns:
+        numeric = name not in {"", "customer", "entity", "grade", "reason", "order", *wide}
+        table.add_column(
+            name.replace("_", "\n"), justify="right" if numeric else "left", ratio=1 if name in wide else None
+        )
+    return table
+
+
+def _whom(row: object) -> str:
+    return escape(f"{getattr(row, 'entity_id')} {getattr(row, 'customer_id')}")  # noqa: B009 - any answer has both
+
+
+def _because(score: CreditScore) -> str:
+    told = [f"{reason.points:+.0f} {reason.words}" for reason in score.reasons[:REASONS_SHOWN]]
+    return escape("\n".join([*told, *([score.availability_reason] if score.availability_reason else [])]))
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"
+
+
+def _points(score: float | None) -> str:
+    return "" if score is None else f"{score:.0f}"
+
+
+def _amount(minor: int | None, currency: str) -> str:
+    return "" if minor is None else f"{from_minor(minor, currency):,}"

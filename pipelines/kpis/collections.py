@@ -1,0 +1,108 @@
+"""What `duecast kpis collections` and `duecast kpis provision` do: compute the figures, show them, write them."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from features.book import Book
+from features.errors import BadSetting
+from features.facts import Facts
+from features.kpis.engine import CollectionKpis, collection_kpis
+from features.kpis.loss_rates import LossRates, derived_rates
+from features.kpis.provision import provision, total
+from features.kpis.settings import KpiSettings
+from features.lake import Lake
+from pipelines.kpis.collections_screen import definitions_text, kpi_tables, provision_tables
+from pipelines.kpis.rates_file import read_rates
+from pipelines.screen import console
+from services.settings import read_settings
+
+
+def show_collection_kpis(
+    *,
+    as_of: date | None,
+    settings: KpiSettings,
+    by: str,
+    group_currency: str | None,
+    definitions: bool,
+    limit: int,
+    json_out: Path | None,
+    lake: str | None,
+) -> None:
+    """Show the KPIs as of a day (of all that is known, where none is named), and write all of them where asked."""
+    book, at = _asked(lake, as_of)
+    found = collection_kpis(book, at, by=by, settings=settings, group_currency=group_currency)
+    screen = console()
+    for part in kpi_tables(found, limit):
+        screen.print(part)
+    if definitions:
+        screen.print(definitions_text(found))
+    _write(found, json_out)
+
+
+def show_provision(
+    *,
+    as_of: date | None,
+    rates: Path | None,
+    oldest_loss: float | None,
+    factor: float | None,
+    by: Sequence[str],
+    json_out: Path | None,
+    lake: str | None,
+) -> None:
+    """Show the provision matrix by the rates of a file, or by those that the past has shown where there is none."""
+    book, at = _asked(lake, as_of)
+    given, of_file = ([], Decimal(1)) if rates is None else read_rates(rates)
+    used = given if rates is not None else derived_rates(book, at, oldest_rate=_share(oldest_loss))
+    forward = of_file if factor is None else Decimal(str(factor))
+    cells = provision(book, at, used, by=by, factor=forward)
+    screen = console()
+    screen.print(f"Provision matrix as of {_said(at)}, {_basis(rates, forward)}")
+    for part in provision_tables(cells, total(cells)):
+        screen.print(part)
+    _write(_provision_json(at, rates, forward, used, cells), json_out)
+
+
+def _asked(lake: str | None, as_of: date | None) -> tuple[Book, date | datetime]:
+    book = Book(Facts.read(Lake(read_settings(lake=lake).lake)))
+    return book, book.last_known() if as_of is None else as_of
+
+
+def _share(percent: float | None) -> Decimal | None:
+    return None if percent is None else Decimal(str(percent)) / 100
+
+
+def _basis(rates: Path | None, factor: Decimal) -> str:
+    source = "rates derived from 12 steps of 30 days" if rates is None else f"rates of {rates}"
+    return source if factor == 1 else f"{source}, times {factor}"
+
+
+def _said(at: date | datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if isinstance(at, datetime) else f"{at} (its start)"
+
+
+def _provision_json(
+    at: date | datetime, rates: Path | None, factor: Decimal, used: Sequence[LossRates], cells: pl.DataFrame
+) -> dict[str, Any]:
+    return {
+        "as_of": at,
+        "basis": "derived" if rates is None else "given",
+        "forward_looking_factor": factor,
+        "loss_rates": used,
+        "cells": cells.to_dicts(),
+        "totals": total(cells).to_dicts(),
+    }
+
+
+def _write(found: CollectionKpis | dict[str, Any], json_out: Path | None) -> None:
+    if json_out is None:
+        return
+    try:
+        json_out.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
+    except OSError as error:
+        raise BadSetting(f"--json {json_out} cannot be written ({error.strerror})") from None

@@ -1,0 +1,183 @@
+"""The KPIs of collections and the provision matrix as tables of at most 100 columns."""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+import polars as pl
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from features.kpis.buckets import LABELS
+from features.kpis.engine import CollectionKpis, KpiValue
+from features.money import from_minor
+from pipelines.kpis.screen import percent
+from pipelines.screen import WIDTH
+
+AGEING = ("ageing_current", "ageing_1_30", "ageing_31_60", "ageing_61_90", "ageing_over_90", "ar")
+SECTIONS = {
+    "How long the money takes": ("dso", "best_possible_dso", "add", "cei", "dso_worth", "past_due_share"),
+    "Ageing, days past due": AGEING,
+    "Beside it": ("credit_notes_open", "unapplied_cash", "net_ar", "beginning_ar", "credit_sales"),
+    "Roll rates, 30 days": ("roll_current", "roll_1_30", "roll_31_60", "roll_61_90"),
+    "Promises and deductions": (
+        "promise_kept_share",
+        "promise_kept_amount_share",
+        "deductions_open",
+        "days_deductions_outstanding",
+    ),
+    "Invoice to cash": ("settled_count", "cycle_days_median", "cycle_days_p90", "open_count"),
+}
+HEADINGS = {
+    "dso": "DSO",
+    "best_possible_dso": "best DSO",
+    "add": "ADD",
+    "cei": "CEI",
+    "dso_worth": "DSO worth",
+    "past_due_share": "past due",
+    **dict(zip(AGEING, (*LABELS, "all"), strict=True)),
+    "credit_notes_open": "credit notes",
+    "unapplied_cash": "unapplied",
+    "net_ar": "net AR",
+    "beginning_ar": "began with",
+    "credit_sales": "sales",
+    "roll_current": "to 1-30",
+    "roll_1_30": "to 31-60",
+    "roll_31_60": "to 61-90",
+    "roll_61_90": "to 90+",
+    "promise_kept_share": "kept",
+    "promise_kept_amount_share": "by amount",
+    "deductions_open": "deductions",
+    "days_deductions_outstanding": "DDO days",
+    "settled_count": "settled",
+    "cycle_days_median": "median days",
+    "cycle_days_p90": "p90 days",
+    "open_count": "open items",
+}
+Name = tuple[str, str, bool]
+
+
+def kpi_tables(found: CollectionKpis, limit: int) -> Iterator[RenderableType]:
+    """A table a section, its rows the first `limit` groups by what they owe; then what is missing, and why."""
+    yield Text(f"Collections as of {found.as_of}, over {found.days} days, by {found.by}; money in whole units")
+    groups = _grouped(found.rows)
+    if not groups:
+        yield Text("Nothing is known as of then: no invoice, payment, dispute or promise")
+        return
+    shown = _largest(groups, limit)
+    for title, names in SECTIONS.items():
+        yield _section(title, names, shown)
+    if len(shown) < len(groups):
+        yield Text(f"{len(shown)} of {len(groups)} rows, the largest receivables first; all of them: --json FILE")
+    yield from _missing(row for rows in shown.values() for row in rows.values())
+    if found.silent:
+        yield Text(f"Nothing is known of: {', '.join(found.silent)}")
+
+
+def definitions_text(found: CollectionKpis) -> Group:
+    """What every figure means."""
+    return Group(
+        Text("\nDefinitions"),
+        *(Padding(Text(f"{name}: {words}", style="dim"), (0, 0, 0, 2)) for name, words in found.definitions.items()),
+    )
+
+
+def provision_tables(cells: pl.DataFrame, totals: pl.DataFrame) -> Iterator[RenderableType]:
+    """The matrix cell by cell, then its totals by entity and currency, which tie to the ageing."""
+    by = [c for c in cells.columns if c not in ("entity_id", "currency", "bucket")][:-_FIGURES]
+    table = _table("", ("entity", *by, "bucket"), ("open", "owed", "rate", "provision", "currency"))
+    for row in cells.filter(pl.col("receivables") > 0).iter_rows(named=True):
+        names = [row["entity_id"], *(row[b] or "unknown" for b in by), row["bucket"]]
+        rate = "none" if row["loss_rate"] is None else percent(float(row["loss_rate"]))
+        figures = [_money(row[c], row["currency"]) for c in ("open_minor", "debit_minor", "provision_minor")]
+        table.add_row(*names, *figures[:2], rate, figures[2], row["currency"])
+    yield table
+    yield _totals(totals)
+    said = cells.filter(pl.col("availability_reason").is_not_null() & (pl.col("debit_minor") != 0))
+    reasons = said.select("availability", "availability_reason").unique(maintain_order=True)
+    yield from (Text(f"{'none' if told == 'none' else 'note'}: {reason}") for told, reason in reasons.iter_rows())
+
+
+_FIGURES = 8  # what a provision matrix has behind its bucket
+
+
+def _totals(totals: pl.DataFrame) -> Table:
+    table = _table("Sum", ("entity",), ("open", "owed", "of it without a rate", "provision", "currency"))
+    for row in totals.iter_rows(named=True):
+        figures = ("open_minor", "debit_minor", "missing_minor", "provision_minor")
+        table.add_row(row["entity_id"], *(_money(row[c], row["currency"]) for c in figures), row["currency"])
+    return table
+
+
+def _grouped(rows: Sequence[KpiValue]) -> dict[tuple[str | None, str, str | None, bool], dict[str, KpiValue]]:
+    groups: dict[tuple[str | None, str, str | None, bool], dict[str, KpiValue]] = {}
+    for row in rows:
+        groups.setdefault((row.entity_id, row.currency, row.group, row.converted), {})[row.kpi] = row
+    return groups
+
+
+def _largest(
+    groups: dict[tuple[str | None, str, str | None, bool], dict[str, KpiValue]], limit: int
+) -> dict[tuple[str | None, str, str | None, bool], dict[str, KpiValue]]:
+    """In their own order where all are shown."""
+    if len(groups) <= limit:
+        return groups
+    owed = sorted(groups, key=lambda key: -(groups[key]["ar"].value or Decimal(0)))
+    return {key: groups[key] for key in owed[:limit]}
+
+
+def _section(
+    title: str, names: Sequence[str], groups: dict[tuple[str | None, str, str | None, bool], dict[str, KpiValue]]
+) -> Table:
+    named = any(group for _, _, group, _ in groups)
+    table = _table(title, ("entity", *(["group"] if named else []), ""), [HEADINGS[name] for name in names])
+    for (entity, currency, group, converted), rows in groups.items():
+        who = [entity or "all", *([group or "unknown" if entity else ""] if named else [])]
+        table.add_row(*who, f"{currency}*" if converted else currency, *(_cell(rows[name]) for name in names))
+    if any(converted for *_, converted in groups):
+        table.caption, table.caption_justify = "* over all currencies, converted", "left"
+    return table
+
+
+def _cell(row: KpiValue) -> str:
+    if row.value is None:
+        return "none"
+    mark = "~" if row.availability == "partial" else ""
+    match row.unit:
+        case "share":
+            return mark + percent(float(row.value))
+        case "percent":
+            return f"{mark}{row.value} %"
+        case "money":
+            return f"{mark}{row.value:,.0f}"
+        case _:
+            return f"{mark}{row.value:,}"
+
+
+def _missing(rows: Iterator[KpiValue]) -> Iterator[Text]:
+    """Why figures are none or leave something out, each reason once with the figures it is about."""
+    about: dict[str, list[str]] = {}
+    for row in rows:
+        if row.availability_reason:
+            names = about.setdefault(
+                f"{'~' if row.availability == 'partial' else 'none'}: {row.availability_reason}", []
+            )
+            names += [] if row.kpi in names else [row.kpi]
+    for reason, names in about.items():
+        more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+        yield Text(f"{reason} ({', '.join(names[:4])}{more})", style="dim")
+
+
+def _money(minor: int | None, currency: str) -> str:
+    return "none" if minor is None else f"{from_minor(minor, currency):,}"
+
+
+def _table(title: str, words: Sequence[str], numbers: Sequence[str]) -> Table:
+    table = Table(title=title or None, title_justify="left", width=WIDTH, box=SIMPLE_HEAD, pad_edge=False)
+    for name in words:
+        table.add_column(name, overflow="fold")
+    for name in numbers:
+        table.add_column(name, justify="right", overflow="fold")
+    return table

@@ -1,0 +1,82 @@
+"""What `duecast export` does: read the lake, build the star, put it where the BI tool finds it."""
+
+from datetime import date, datetime
+from pathlib import Path
+
+import polars as pl
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from features.book import Book
+from features.errors import BadSetting
+from features.facts import Facts
+from features.kpis.asof import AsOf
+from features.lake import Lake
+from models.champion import champion, load, verify
+from pipelines.marts.build import Marts, marts
+from pipelines.marts.files import Format, require_ours, write_folder
+from pipelines.marts.postgresql import is_url, opened, write_postgresql
+from pipelines.screen import WIDTH, console
+from services.predictor import BookPredictor, predictions
+from services.schemas import Prediction
+from services.settings import quieten, read_settings
+
+
+def export(*, to: str, form: Format | None, as_of: date | None, lake: str | None, mlruns: Path | None) -> None:
+    """Write the star to a folder or a database, and say what went; the place is tried before any work is done."""
+    quieten()
+    settings = read_settings(lake=lake, mlruns=mlruns)
+    _try(to, form)
+    screen = console()
+    with screen.status("building the marts"):
+        built = star(Lake(settings.lake), settings.mlruns, as_of=as_of)
+    with screen.status("writing"):
+        if is_url(to):
+            write_postgresql(built, to)
+        else:
+            write_folder(built, Path(to), form or "parquet")
+    screen.print(_summary(built))
+    screen.print("Written: schema duecast" if is_url(to) else f"Written: {to}")
+
+
+def star(lake: Lake, mlruns: Path, *, as_of: date | None = None) -> Marts:
+    """The marts as of the start of a day, or of all that is known; with the champion's predictions where there is one.
+
+    `NotFound` where the lake is empty; `StateError` where there is a champion that cannot be used.
+    """
+    book = Book(Facts.read(lake))
+    at = book.last_known() if as_of is None else as_of
+    model, told = _predicted(book, at, mlruns)
+    return marts(book, at, told, model)
+
+
+def _predicted(book: Book, at: date | datetime, mlruns: Path) -> tuple[str, list[Prediction]]:
+    """The champion's label and what it says of all that was open; nothing without one."""
+    version = champion(mlruns)
+    if version is None:
+        return "", []
+    verify(version, mlruns)
+    model = load(version, mlruns)
+    BookPredictor(version, model, book)  # refuses a lake that lacks what the model reads
+    looks = AsOf.of(book, at).cutoffs.select("entity_id", "cutoff").iter_rows()
+    subjects = pl.concat([book.open_receivables(cutoff, entity) for entity, cutoff in looks])
+    return version.label, predictions(version, model, book.features(subjects)) if len(subjects) else []
+
+
+def _try(to: str, form: Format | None) -> None:
+    if not is_url(to):
+        require_ours(Path(to))
+        return
+    if form is not None:
+        raise BadSetting(f"--format {form} does not go with a database; allowed: --format with a folder")
+    with opened(to):
+        pass
+
+
+def _summary(built: Marts) -> Table:
+    table = Table(title="Marts", title_justify="left", width=WIDTH, box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("mart")
+    table.add_column("rows", justify="right")
+    for name, rows in built.items():
+        table.add_row(name, f"{rows.height:,}")
+    return table

@@ -1,0 +1,314 @@
+"""What finding odd documents promises, on a small seeded world that has labelled ones."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from features.comparisons import compared, comparison_columns
+from features.documents import KEY
+from features.errors import BadInput, BadSetting, NotFound, StateError
+from features.facts import Facts
+from features.lake import Lake
+from features.ledger import receivable_states
+from features.tables import TABLES, table
+from models.anomalies.alerts import Budget, choose, found, with_stories
+from models.anomalies.forest import Forest, fit_forest
+from models.anomalies.model import FOREST_COLUMNS, AnomalyModel, forest_values, train
+from models.anomalies.rules import RULES, silent, strengths
+from pipelines.anomalies import AnomalyDesk
+from pipelines.anomaly_limits import read_limits
+from pipelines.anomaly_training import judged_documents, train_anomalies
+from pipelines.cli import run
+from services.alerts import AlertVerdicts, Verdict
+from services.database import Database
+from services.sandbox.anomalies import KINDS, approval_limits, per_kind
+from services.sandbox.options import WorldOptions
+from services.sandbox.world import World, simulate
+
+OPTIONS = WorldOptions(seed=11, customers=90, years=2, anomaly_share=0.005)
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return simulate(OPTIONS)
+
+
+@pytest.fixture(scope="module")
+def facts(world: World) -> Facts:
+    return Facts.of(world.known())
+
+
+@pytest.fixture(scope="module")
+def frame(facts: Facts) -> pl.DataFrame:
+    return compared(facts, approval_limits(OPTIONS))
+
+
+@pytest.fixture(scope="module")
+def truth(world: World, frame: pl.DataFrame) -> pl.Series:
+    labels = world.truth.anomalies.select(*KEY, truth="kind").unique(KEY, keep="first")
+    return frame.join(labels, on=KEY, how="left", maintain_order="left")["truth"]
+
+
+@pytest.fixture(scope="module")
+def model(frame: pl.DataFrame) -> AnomalyModel:
+    return train(frame[: len(frame) * 6 // 10])
+
+
+@pytest.fixture(scope="module")
+def told(model: AnomalyModel, frame: pl.DataFrame) -> pl.DataFrame:
+    return with_stories(model.scored(frame))
+
+
+# --- the world ----------------------------------------------------------------------------------------------------
+def test_every_kind_is_there_and_every_label_names_a_document(world: World) -> None:
+    labels = world.truth.anomalies
+    assert set(per_kind(labels)) == set(KINDS)
+    for name in ("invoice", "credit_note", "payment"):
+        ids = set(world.facts[name].select("entity_id", f"{name}_id").rows())
+        assert set(labels.filter(pl.col("table") == name).select("entity_id", "record_id").rows()) <= ids
+
+
+def test_a_world_with_odd_documents_keeps_the_contracts_and_conserves_cash(world: World) -> None:
+    for declared in TABLES:
+        rows = world.facts[declared.name]
+        broken = [r.column for r in declared.rules if rows.filter(~r.ok().fill_null(value=True)).height]
+        assert not broken, (declared.name, broken)
+        assert not rows.select(*declared.key, "known_at").is_duplicated().any(), declared.name
+    assert (receivable_states(Facts.of(world.facts))["open_minor"] >= 0).all()
+
+
+def test_without_a_share_nothing_is_odd_and_with_one_the_other_records_stay(world: World) -> None:
+    plain = simulate(replace(OPTIONS, anomaly_share=0.0))
+    assert plain.truth.anomalies.is_empty()
+    key = ["entity_id", "payment_id", "amount_minor", "value_date"]
+    before, after = (w.facts["payment"].select(key).unique() for w in (plain, world))
+    assert before.join(after, on=key, how="anti").is_empty()
+    assert simulate(OPTIONS).truth.anomalies.equals(world.truth.anomalies)
+
+
+@pytest.mark.parametrize("customers", [1, 3])
+def test_a_tiny_world_has_room_for_few_odd_documents_and_does_not_break(customers: int) -> None:
+    simulate(WorldOptions(seed=3, customers=customers, years=1, anomaly_share=0.05))
+
+
+@pytest.mark.parametrize("share", [-0.1, 0.2])
+def test_a_share_that_cannot_be_is_refused(share: float) -> None:
+    with pytest.raises(BadSetting, match="anomaly_share"):
+        WorldOptions(anomaly_share=share)
+
+
+# --- what is compared ---------------------------------------------------------------------------------------------
+def test_nothing_learnt_later_changes_what_was_said_of_a_document(facts: Facts, frame: pl.DataFrame) -> None:
+    limits = approval_limits(OPTIONS)
+    for at in (0.3, 0.7):
+        cutoff = frame["cutoff"][int(at * len(frame))]
+        then = compared(facts.before(cutoff), limits)
+        now = frame.join(then, on=KEY, how="semi", maintain_order="left")
+        assert now.equals(then)
+        late = frame.filter(pl.col("known_at") < cutoff).join(then, on=KEY, how="anti")
+        assert set(late["table"]) <= {"feed"}, "a day of silence is known once something comes again"
+
+
+def test_a_ledger_without_anything_has_no_documents() -> None:
+    empty = compared(Facts.of({}))
+    assert empty.is_empty()
+    assert set(comparison_columns()) <= set(empty.columns)
+
+
+def test_without_limits_or_rates_the_limit_is_not_compared(facts: Facts, drawn_facts: Callable[..., Facts]) -> None:
+    assert compared(facts.before(facts.tables["invoice"]["known_at"][400]))["limit_share"].is_null().all()
+    foreign = drawn_facts(credit_note="credit_note_id | issue_date | amount_minor | currency\nC | 5 | -100 | USD")
+    assert compared(foreign, {"E": 100})["limit_share"].to_list() == [None]
+    assert silent({"E": 100}, ["E", "F"]) == ["near_limit is silent for F: no approval limit is set"]
+
+
+# --- the model ----------------------------------------------------------------------------------------------------
+def test_our_forest_scores_as_scikit_learn_does(frame: pl.DataFrame) -> None:
+    from sklearn.ensemble import IsolationForest
+
+    values = forest_values(frame)[:3000]
+    ours = fit_forest(values, FOREST_COLUMNS, seed=7)
+    filled = np.where(np.isnan(values), ours.usual, values).astype(np.float32)
+    theirs = IsolationForest(n_estimators=len(ours.trees), max_samples=ours.samples, random_state=7).fit(filled)
+    np.testing.assert_allclose(ours.score(values), -theirs.score_samples(filled), rtol=1e-12)
+    again = Forest.of_json(json.loads(json.dumps(ours.as_json())))
+    assert (again.score(values) == ours.score(values)).all()
+
+
+def test_a_saved_model_says_the_same_to_the_last_bit_also_of_one_document(
+    model: AnomalyModel, frame: pl.DataFrame, tmp_path: Path
+) -> None:
+    model.save(tmp_path)
+    some = frame[-500:]
+    again = AnomalyModel.load(tmp_path).scored(some)
+    assert again.equals(model.scored(some))
+    assert model.scored(some[17:18]).equals(again[17:18])
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"format": 9, "rules": []}'])
+def test_a_damaged_model_is_refused_with_its_file(content: str, tmp_path: Path) -> None:
+    (tmp_path / "anomalies.json").write_text(content)
+    with pytest.raises(StateError, match=r"anomalies\.json"):
+        AnomalyModel.load(tmp_path)
+
+
+def test_too_few_documents_are_refused(frame: pl.DataFrame) -> None:
+    with pytest.raises(BadInput, match="anomalies are told from 200 on"):
+        train(frame[:50])
+
+
+def test_odd_documents_of_the_later_part_are_found_within_the_budget(told: pl.DataFrame, truth: pl.Series) -> None:
+    later = told.with_columns(truth=truth)[len(told) * 6 // 10 :].sort("chance", descending=True)
+    odd = later["truth"].is_not_null()
+    assert odd[: len(later) // 100].sum() / odd.sum() >= 0.75
+    assert odd[: int(0.004 * len(later))].mean() >= 0.65
+    assert 0.25 <= told["chance"].mean() / 0.005 <= 4, "chances are of the size of what is expected"
+
+
+def test_more_evidence_never_lowers_a_chance_and_verdicts_keep_it_so(frame: pl.DataFrame, truth: pl.Series) -> None:
+    judged = frame.select(KEY).with_columns(real=truth.is_not_null()).filter(strengths(frame).max_horizontal() > 0.5)
+    taught = train(frame, judged=judged)
+    assert taught.combination.verdicts == len(judged)
+    assert (taught.combination.weights >= 0).all()
+    assert train(frame, judged=judged[:5]).combination.verdicts == 0
+
+
+def test_a_rule_that_people_call_wrong_counts_less(frame: pl.DataFrame) -> None:
+    at = [r.name for r in RULES].index("own_amount")
+    judged = frame.select(KEY).with_columns(real=False).filter(strengths(frame)["own_amount"] > 0.5)
+    before, after = train(frame).combination, train(frame, judged=judged).combination
+    assert after.weights[at] < before.weights[at]
+
+
+# --- alerts -------------------------------------------------------------------------------------------------------
+def test_the_budget_is_kept_and_a_story_is_told_once(told: pl.DataFrame) -> None:
+    alerts = choose(told, Budget(0.004, per_day=2))
+    assert 0 < len(alerts) <= 0.004 * len(told)
+    assert len({a.alert_id for a in alerts}) == len(alerts)
+    days = [(a.entity_id, a.known_at.date()) for a in alerts]
+    assert max(days.count(d) for d in days) <= 3  # a day of the entity may be two of UTC
+    assert all(a.evidence and a.evidence[0].words for a in alerts)
+    assert any(len(a.documents) > 1 for a in alerts)
+
+
+def test_every_rule_says_what_it_compared(told: pl.DataFrame) -> None:
+    for rule in RULES:
+        for row in told.filter(pl.col(rule.name) >= 0.2).head(3).iter_rows(named=True):
+            words = rule.words(row)
+            assert words
+            assert "None" not in words, (rule.name, words)
+
+
+def test_an_alert_keeps_its_name_as_its_story_grows(model: AnomalyModel, frame: pl.DataFrame, told: pl.DataFrame) -> None:
+    part = len(told) * 8 // 10
+    earlier = with_stories(model.scored(frame[:part]))
+    assert (earlier["alert_id"] == told["alert_id"][:part]).mean() > 0.999
+
+
+def test_what_people_settled_is_told_no_more(told: pl.DataFrame) -> None:
+    first = choose(told, Budget())[0]
+    assert first.alert_id not in {a.alert_id for a in choose(told, Budget(), settled=[first.alert_id])}
+    assert found(told, first.alert_id)[0] == first
+    assert found(told, "nobody") == []
+
+
+@pytest.mark.parametrize(("share", "per_day"), [(0.0, 1), (1.1, 1), (0.1, 0)])
+def test_a_budget_that_cannot_be_is_refused(share: float, per_day: int) -> None:
+    with pytest.raises(BadSetting, match="alert budget"):
+        Budget(share, per_day)
+
+
+# --- verdicts -----------------------------------------------------------------------------------------------------
+def said(verdict: str = "not", who: str = "ana", why: str = "agreed", hour: int = 0) -> Verdict:
+    return Verdict("a1", "E", verdict, NOON + timedelta(hours=hour), who, why, ("invoice/I1", "payment/P/1"))
+
+
+def test_verdicts_are_kept_in_order_and_the_newest_counts(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/state.db")
+    verdicts = AlertVerdicts(database)
+    verdicts.add(said("not"))
+    verdicts.add(said("real", hour=1))
+    assert verdicts.history("a1") == (said("not"), said("real", hour=1))
+    assert verdicts.standing() == {"a1": said("real", hour=1)}
+    judged = judged_documents([said("real", hour=1), said("not")])
+    assert judged.rows() == [("E", "invoice", "I1", True), ("E", "payment", "P/1", True)]
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (said("maybe"), "allowed: real or not"),
+        (said(who=" "), "the name of the person"),
+        (said(who="Machine"), "the name of the person"),
+        (said(why=""), "the reason is missing"),
+        (said(why="x" * 1001), "too long"),
+    ],
+)
+def test_a_verdict_that_nobody_can_answer_for_is_refused(wrong: Verdict, words: str, tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/state.db")
+    with pytest.raises(BadInput, match=words):
+        AlertVerdicts(database).add(wrong)
+    database.close()
+
+
+# --- limits and the whole way -------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("XX01: 5", "no entity 'XX01'"),
+        ("DE01: five", "is not an amount"),
+        ("DE01: -5", "an amount above 0"),
+        ("", "is empty"),
+    ],
+)
+def test_limits_that_cannot_be_are_refused(text: str, words: str, facts: Facts, tmp_path: Path) -> None:
+    (tmp_path / "limits.yaml").write_text(text)
+    with pytest.raises(BadSetting, match=words):
+        read_limits(tmp_path / "limits.yaml", facts)
+
+
+def test_limits_are_read_in_minor_units(facts: Facts, tmp_path: Path) -> None:
+    (tmp_path / "limits.yaml").write_text("DE01: 5000.00\n")
+    assert read_limits(tmp_path / "limits.yaml", facts) == {"DE01": 500_000}
+    assert read_limits(None, facts) == {}
+    with pytest.raises(BadSetting, match="cannot be read"):
+        read_limits(tmp_path / "none.yaml", facts)
+
+
+def test_from_the_lake_to_a_verdict_and_back(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake, mlruns = Lake(str(tmp_path / "lake")), tmp_path / "mlruns"
+    for name, rows in world.known().items():
+        if len(rows):
+            lake.append(table(name), rows)
+    database = Database(f"sqlite:///{tmp_path}/state.db")
+    with pytest.raises(NotFound, match="duecast anomalies train"):
+        AnomalyDesk(lake, mlruns, AlertVerdicts(database))
+    database.close()
+    done = train_anomalies(lake, mlruns)
+    assert done.version.label == "anomalies/1"
+    monkeypatch.setenv("DUECAST_LAKE", str(tmp_path / "lake"))
+    monkeypatch.setenv("DUECAST_MLRUNS", str(mlruns))
+    monkeypatch.setenv("DUECAST_STATE_URL", f"sqlite:///{tmp_path}/state.db")
+    out = tmp_path / "alerts.json"
+    assert run(["anomalies", "list", "--budget", "0.004", "--json", str(out)]) == 0
+    listed = json.loads(out.read_text())
+    assert "near_limit is silent" in listed["silent"][0]
+    assert max(len(line) for line in capsys.readouterr().out.splitlines()) <= 100
+    first = listed["alerts"][0]["alert_id"]
+    assert run(["anomalies", "judge", first, "not", "--who", "ana", "--why", "agreed"]) == 0
+    assert run(["anomalies", "show", first]) == 0
+    assert "ana: not, agreed" in capsys.readouterr().out
+    assert run(["anomalies", "list", "--budget", "0.004", "--json", str(out)]) == 0
+    assert first not in {a["alert_id"] for a in json.loads(out.read_text())["alerts"]}
+    assert run(["anomalies", "show", "nobody"]) == 2
+    assert run(["anomalies", "list", "--entity", "XX"]) == 2

@@ -1,0 +1,276 @@
+"""What a contact is worth and what a promise is worth, measured where the truth is known.
+
+    python tests/bench/bench_worklist.py --seeds 1 2 3 --json worklist.json
+
+Sandbox worlds with collectors at work. Three tables:
+reverse     bad payers are contacted more, half of the contacts by a draw: the naive comparison of the contacted with
+            the others who owed at the same time, our estimates from the drawn contacts, and the truth of those contacts
+incremental a known effect that differs by kind of payer: cash within the horizon that contacts bring in, at equal
+            capacity, week by week after the day on which everything was trained, by the truth's potential outcomes
+promises    pinball loss and CRPS of receivables with an open promise, with and without it, after that same day
+"""
+
+import argparse
+import json
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from features.book import Book
+from features.calendars import day_start
+from features.facts import Facts
+from features.ledger import RECEIVABLE
+from models import metrics
+from models.promises import open_promises, with_promises
+from models.worklist.asks import CONTACTED, asks, effect_features
+from models.worklist.candidates import candidates_anyway
+from models.worklist.effect import fit_effect, ipw_estimate
+from models.worklist.experiment import contact_rows, experiment, outcomes
+from models.worklist.settings import WorklistSettings
+from models.worklist.value import value_at_risk, value_of_contact
+from pipelines.train import learner
+from services.sandbox.contact_options import ContactOptions
+from services.sandbox.options import DEFAULT_ENTITIES, WorldOptions
+from services.sandbox.world import World, simulate
+
+Floats = NDArray[np.float64]
+NEAR_DAYS = 3  # the naive comparison calls alone who was not contacted within so many days
+HORIZON, CAPACITY_SHARE, TEST_DAYS, RANDOM_DRAWS = 14, 0.2, 180, 50
+SETTINGS = WorklistSettings(horizon_days=HORIZON)
+POLICIES = ("ours", "value at risk", "risk", "random", "knows the truth")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[1, 2, 3], help="of the worlds; built looking at 1 to 3"
+    )
+    parser.add_argument("--customers", type=int, default=300)
+    parser.add_argument("--parts", nargs="+", default=["reverse", "incremental"], help="reverse, incremental")
+    parser.add_argument("--holdout", type=float, default=0.3, help="of the drawn contacts")
+    parser.add_argument("--json", type=Path, help="write the figures there")
+    given = parser.parse_args()
+    found: dict[str, list[dict[str, object]]] = {}
+    if "reverse" in given.parts:
+        found["reverse"] = [
+            reverse(seed, effect, given.customers, given.holdout)
+            for effect in ("none", "same", "by_type")
+            for seed in given.seeds
+        ]
+        show("Share paid within 14 days that a contact adds, in points (95 %)", found["reverse"])
+    if "incremental" in given.parts:
+        both = [incremental(seed, given.customers, given.holdout) for seed in given.seeds]
+        found["incremental"] = [spread_over([cash for cash, _ in both], "policy")][0]
+        show(f"Incremental cash in {HORIZON} days at {CAPACITY_SHARE:.0%} of the contacts", found["incremental"])
+        found["promises"] = [promised for _, promised in both]
+        show("Receivables with an open promise", found["promises"])
+    if given.json:
+        given.json.write_text(json.dumps(found, indent=1, default=str))
+
+
+def show(title: str, rows: list[dict[str, object]]) -> None:
+    """A Markdown table."""
+    print(f"\n## {title}\n")
+    print(f"| {' | '.join(rows[0])} |\n|{'---|' * len(rows[0])}")
+    for row in rows:
+        print(f"| {' | '.join(str(v) for v in row.values())} |", flush=True)
+
+
+# --- reverse causation --------------------------------------------------------------------------------------------
+
+
+def reverse(seed: int, effect: str, customers: int, holdout: float) -> dict[str, object]:
+    """One world: the naive estimate, the two of ours, and the truth of the drawn contacts."""
+    chosen = ContactOptions(policy="by_risk", effect=effect, randomised_share=0.5, holdout_share=holdout)
+    world = simulate(WorldOptions(seed=seed, customers=customers, contacts=chosen))
+    book, now = Book(Facts.of(world.known())), world.now()
+    rows = experiment(book, now, HORIZON)
+    fitted = fit_effect(rows, HORIZON, seed=seed)
+    plain = ipw_estimate(rows)
+    truth = float(np.mean(true_shares(world, book, rows)))
+
+    def told(estimate: object) -> str:
+        e, low, high = (100 * getattr(estimate, name) for name in ("effect", "low", "high"))
+        return f"{e:+.1f} ({low:+.1f} to {high:+.1f})"
+
+    return {
+        "effect": effect,
+        "seed": seed,
+        "drawn": len(rows),
+        "truth": f"{100 * truth:+.1f}",
+        "naive": f"{100 * naive(book, now):+.1f}",
+        "ours": told(fitted.pooled),
+        "inside": fitted.pooled.low <= truth <= fitted.pooled.high,
+        "plain IPW": told(plain),
+    }
+
+
+def naive(book: Book, now: datetime) -> float:
+    """Paid within the horizon: those contacted less those who owed on the same Wednesdays and were left alone."""
+    contacts = contact_rows(book, now)
+    last = now.date() - timedelta(days=HORIZON + 7)
+    made = contacts.filter("made", pl.col("cutoff_day") <= last)
+    first = made["cutoff_day"].min()
+    assert isinstance(first, date)
+    wednesdays = [d for k in range((last - first).days) if (d := first + timedelta(days=k)).weekday() == 2]
+    everybody = book.masters.customers.select("entity_id", "customer_id").unique()
+    days = pl.DataFrame({"cutoff_day": wednesdays[::2]})
+    zones = dict(book.zones.select("entity_id", "time_zone").iter_rows())
+    at = everybody.join(days, how="cross")
+    cutoffs = [day_start(d, zones[e]) for e, d in at.select("entity_id", "cutoff_day").iter_rows()]
+    others = at.with_columns(pl.Series("cutoff", cutoffs).cast(pl.Datetime("ms", "UTC")))
+    near = contacts.filter("made").select("entity_id", "customer_id", near="cutoff_day")
+    touched = others.join(near, on=["entity_id", "customer_id"]).filter(
+        (pl.col("near") - pl.col("cutoff_day")).dt.total_days().is_between(-NEAR_DAYS, NEAR_DAYS)
+    )
+    alone = others.join(touched, on=["entity_id", "customer_id", "cutoff_day"], how="anti")
+    means = []
+    for rows in (made, alone):
+        asked = asks(book, rows.select(CONTACTED))
+        late = asked.group_by(CONTACTED).agg(pl.col("past_due_days").max())
+        late = late.filter(pl.col("past_due_days").is_between(3, 120))
+        owed = asked.join(late.select(CONTACTED), on=CONTACTED, how="semi")
+        means.append(float(outcomes(book, owed, now, HORIZON)["paid_share"].to_numpy().mean()))
+    return means[0] - means[1]
+
+
+def true_shares(world: World, book: Book, rows: pl.DataFrame) -> Floats:
+    """(n,) of what was past due as known at each contact, the share that the contact brings within the horizon."""
+    asked = asks(book, rows.select(CONTACTED)).join(rows.select(*CONTACTED, "contact_id"), on=CONTACTED)
+    horizon = pl.col("cutoff_day") + pl.duration(days=HORIZON)
+    gained = (pl.col("day_with") <= horizon).fill_null(value=False).cast(pl.Int64) - (
+        pl.col("day_without") <= horizon
+    ).fill_null(value=False).cast(pl.Int64)
+    truth = world.truth.contacts.select("contact_id", *RECEIVABLE, "day_with", "day_without")
+    told = asked.join(truth, on=["contact_id", *RECEIVABLE], how="left").with_columns(_gained=gained)
+    value = pl.col("open_minor") * pl.col("rate")
+    shares = told.group_by(CONTACTED).agg(true=(value * pl.col("_gained")).sum() / value.sum())
+    found: Floats = rows.join(shares, on=CONTACTED, how="left", maintain_order="left")["true"].fill_null(0.0).to_numpy()
+    return found
+
+
+# --- incremental cash ---------------------------------------------------------------------------------------------
+
+
+def incremental(seed: int, customers: int, holdout: float) -> tuple[dict[str, float], dict[str, object]]:
+    """Policy -> share of all the cash that contacts could bring; and what promises are worth in the same world."""
+    chosen = ContactOptions(effect="by_type", holdout_share=holdout)
+    world = simulate(WorldOptions(seed=seed, customers=customers, contacts=chosen, entities=DEFAULT_ENTITIES[:1]))
+    book = Book(Facts.of(world.facts))
+    split = world.options.today - timedelta(days=TEST_DAYS)
+    before = world.now(split)
+    past = Book(book.facts.before(before))
+    effect = fit_effect(experiment(past, before, HORIZON), HORIZON, seed=seed)
+    model = learner(past, seed)(past.labelled(past.features(past.at_issue(date.min, split)), before), before)
+    pool = contact_rows(book, world.now()).filter(pl.col("cutoff") >= before)
+    asked = asks(book, pool.select(CONTACTED))
+    features = effect_features(book, asked)
+    pool = pool.join(features.select(CONTACTED), on=CONTACTED, how="semi").unique(CONTACTED, maintain_order=True)
+    features = pool.select(CONTACTED).join(features, on=CONTACTED, how="left", maintain_order="left")
+    anyway = candidates_anyway(book, asked, model, HORIZON)
+    sums = anyway.group_by(CONTACTED).agg(
+        amount=pl.col("open_cents").sum() / 100,
+        anyway=(pl.col("open_cents") * pl.col("paid_anyway")).sum() / pl.col("open_cents").sum(),
+    )
+    table = pool.join(sums, on=CONTACTED, how="left", maintain_order="left")
+    amount, p = table["amount"].fill_null(0.0).to_numpy(), table["anyway"].fill_null(1.0).to_numpy()
+    told = effect.effects(features)
+    gain = true_shares(world, book, table) * amount
+    ours = [
+        value_of_contact(
+            float(amount[k]), float(p[k]), settings=SETTINGS, **{n: float(told[n][k]) for n in told.columns}
+        ).score
+        for k in range(len(amount))
+    ]
+    at_risk = [value_at_risk(float(a), float(q)).score for a, q in zip(amount, p, strict=True)]
+    scores: dict[str, Callable[[int], Floats]] = {
+        "ours": lambda _: np.array(ours),
+        "value at risk": lambda _: np.array(at_risk),
+        "risk": lambda _: 1.0 - p,
+        "random": lambda draw: np.random.default_rng(draw).random(len(p)),
+        "knows the truth": lambda _: gain,
+    }
+    weeks = table["cutoff_day"].dt.truncate("1w").rank("dense").to_numpy().astype(np.int64)
+    brought = {
+        name: float(
+            np.mean([chosen_gain(score(d), gain, weeks) for d in range(RANDOM_DRAWS if name == "random" else 1)])
+        )
+        for name, score in scores.items()
+    }
+    everything = float(np.maximum(gain, 0.0).sum())
+    figures = {f"{name}, share": brought[name] / everything for name in POLICIES}
+    figures |= {f"{name}, thousands": brought[name] / 1000 for name in POLICIES}
+    figures["contacts"] = float(len(table))
+    return figures, promised(world, book, model, split, seed)
+
+
+def chosen_gain(score: Floats, gain: Floats, weeks: NDArray[np.int64]) -> float:
+    """What the best CAPACITY_SHARE of each week's contacts by `score` bring."""
+    total = 0.0
+    for week in np.unique(weeks):
+        at = np.flatnonzero(weeks == week)
+        room = max(round(CAPACITY_SHARE * len(at)), 1)
+        total += float(gain[at[np.argsort(-score[at], kind="stable")[:room]]].sum())
+    return total
+
+
+def spread_over(worlds: list[dict[str, float]], _: str) -> list[dict[str, object]]:
+    """One row per policy: mean and range over the worlds."""
+    rows: list[dict[str, object]] = []
+    for name in POLICIES:
+        share = np.array([100 * w[f"{name}, share"] for w in worlds])
+        cash = np.array([w[f"{name}, thousands"] for w in worlds])
+        lead = np.array([w["ours, thousands"] / w[f"{name}, thousands"] for w in worlds])
+        rows.append(
+            {
+                "ranked by": name,
+                "cash, thousands": f"{cash.mean():,.0f} ({cash.min():,.0f} to {cash.max():,.0f})",
+                "of all there is": f"{share.mean():.0f} % ({share.min():.0f} to {share.max():.0f})",
+                "ours against it": f"x {np.median(lead):.2f} ({lead.min():.2f} to {lead.max():.2f})",
+            }
+        )
+    return rows
+
+
+# --- promises -----------------------------------------------------------------------------------------------------
+
+
+def promised(world: World, book: Book, model: object, split: date, seed: int) -> dict[str, object]:
+    """Losses on receivables with an open promise, seen on each Wednesday after the model was trained."""
+    losses: dict[str, list[Floats]] = {f"{m}, {w}": [] for m in ("pinball", "CRPS") for w in ("without", "with")}
+    truth = world.truth.receivables.select(*RECEIVABLE, "paid_date", "cancelled")
+    days = [split + timedelta(days=k) for k in range(TEST_DAYS) if (split + timedelta(days=k)).weekday() == 2]
+    for day in days:
+        as_of = world.now(day)
+        open_now = open_promises(book, as_of)
+        subjects = book.open_receivables(as_of).join(open_now.rows.select(RECEIVABLE), on=RECEIVABLE, how="semi")
+        known = subjects.join(truth, on=RECEIVABLE, maintain_order="left").filter(
+            ~pl.col("cancelled") & (pl.col("paid_date") >= pl.col("cutoff_day"))
+        )
+        if known.is_empty():
+            continue
+        frame = book.features(known.select(subjects.columns))
+        plain = model.distribution(frame)  # type: ignore[attr-defined]
+        mixed, _ = with_promises(plain, frame, open_now)
+        wait = (known["paid_date"] - known["cutoff_day"]).dt.total_days().to_numpy().astype(np.int64)
+        for name, seen in (("without", plain), ("with", mixed)):
+            losses[f"pinball, {name}"].append(metrics.pinball(seen, wait))
+            losses[f"CRPS, {name}"].append(metrics.crps(seen, wait))
+    means = {name: np.concatenate(parts) for name, parts in losses.items()}
+    gained = means["CRPS, without"] - means["CRPS, with"]
+    draws = np.random.default_rng(seed).choice(gained, size=(2000, len(gained))).mean(axis=1)
+    return {
+        "seed": seed,
+        "rows": len(gained),
+        **{name: f"{values.mean():.2f}" for name, values in means.items()},
+        "CRPS gained, days (95 %)": f"{gained.mean():+.2f} ({np.quantile(draws, 0.025):+.2f} to "
+        f"{np.quantile(draws, 0.975):+.2f})",
+    }
+
+
+if __name__ == "__main__":
+    main()

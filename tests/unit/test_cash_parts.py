@@ -1,0 +1,408 @@
+"""The parts of the cash forecast on ledgers small enough to add up by hand."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from features.book import Book
+from features.errors import BadInput, BadSetting, NotFound, StateError
+from features.facts import Facts
+from models.bins import epoch_days
+from models.cash.baselines import due_plus_delay, four_weeks, last_year
+from models.cash.billing import after_lag, fit_billing, order_claims, remaining_lag
+from models.cash.claims import HORIZON_DAYS, NEW, OPEN, ORDERS, WEEKS
+from models.cash.decomposition import decompose
+from models.cash.dilution import fit_dilution
+from models.cash.forecast import LookAhead, look_ahead
+from models.cash.fx import group_rates
+from models.cash.model import CashModel, fit_cash
+from models.cash.new_business import Profile, fit_profile, replicas
+from models.cash.open_items import open_items
+from models.cash.receipts import receipts_after
+from models.cash.scenarios import Delay, Rate, Resolved, Scenario, Terms
+from models.cash.simulation import Dependence
+from models.cash.spread import Spread, Week, fit_spread
+from models.distribution import Distribution, on_one_day
+from pipelines.cash import read_scenario
+
+Draw = Callable[..., Facts]
+FIRST = date(2024, 1, 1)
+
+
+class OnDue:
+    """Everybody pays on the due date, or at once where that is past."""
+
+    def distribution(self, frame: pl.DataFrame) -> Distribution:
+        wait = epoch_days(frame, "due_date") - epoch_days(frame, "cutoff_day")
+        return on_one_day(frame["cutoff_day"].to_numpy().astype("datetime64[D]"), wait)
+
+
+def at(day: int) -> datetime:
+    return datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=day - 1)
+
+
+def many(draw: Draw, **more: str) -> Facts:
+    """Customer A: an invoice of 10.00 every week, due and paid 10 days later, all but the last two."""
+    issued = range(1, 200, 7)
+    invoices = "\n".join(f"I{d} | {d} | {d + 10}:1000" for d in issued)
+    paid = "\n".join(f"I{d} | {d + 10} | 1000" for d in issued if d + 10 < 190)
+    tables = {
+        "invoice": f"invoice_id | issue_date | owed\n{invoices}",
+        "allocation": f"invoice_id | date | amount_minor\n{paid}",
+    }
+    return draw(**tables | more)
+
+
+def ahead(book: Book, day: int, *, scenario: Scenario | None = None, past: int = 100) -> LookAhead:
+    model = fit_cash(book, at(day), [], [])
+    return look_ahead(book, OnDue(), model, at(day), draws=past, seed=3, scenario=scenario or Scenario())
+
+
+# --- what came in -------------------------------------------------------------------------------------------------
+
+
+def test_receipts_count_from_when_the_books_learnt_them(drawn_facts: Draw) -> None:
+    facts = drawn_facts(
+        invoice="invoice_id | owed\nI | 5:100\nJ | 6:100\nK | 7:100",
+        allocation="""invoice_id | date | amount_minor | known_at | kind
+            I | 5 | 100 | 6 | payment
+            J | 8 | 100 | 12 | payment
+            K | 11 | 60 | 11 | payment
+            K | 11 | 40 | 11 | credit_note""",
+    )
+    came = receipts_after(facts, at(10), Book(facts).zones)
+    assert came.select("invoice_id", "day", "amount_minor").rows() == [
+        ("J", date(2024, 1, 10), 100),  # at the bank before the first day, but nobody knew
+        ("K", date(2024, 1, 11), 60),
+    ]
+
+
+def test_an_allocation_taken_back_counts_against(drawn_facts: Draw) -> None:
+    facts = drawn_facts(
+        invoice="invoice_id | owed\nI | 5:100\nJ | 6:100",
+        allocation="""allocation_id | invoice_id | date | amount_minor | known_at | deleted
+            a | I | 5 | 100 | 6 | no
+            a | I | 5 | 100 | 12 | yes
+            b | J | 5 | 100 | 12 | no""",
+    )
+    came = receipts_after(facts, at(10), Book(facts).zones)
+    assert dict(came.select("invoice_id", "amount_minor").iter_rows()) == {"I": -100, "J": 100}
+    assert set(came["day"]) == {date(2024, 1, 10)}
+
+
+# --- open receivables ---------------------------------------------------------------------------------------------
+
+
+def test_only_the_open_part_counts_and_credit_on_account_takes_the_oldest(drawn_facts: Draw) -> None:
+    facts = drawn_facts(
+        invoice="invoice_id | owed\nI | 20:100\nJ | 15:100\nK | 30:100",
+        allocation="invoice_id | date | amount_minor\nI | 5 | 40",
+        credit_note="credit_note_id | issue_date | amount_minor\nC | 6 | -130",
+    )
+    items = open_items(Book(facts), OnDue(), at(10))
+    told = dict(items.frame.select("invoice_id", pl.struct("open_minor", "on_account_minor")).iter_rows())
+    assert {k: tuple(v.values()) for k, v in told.items()} == {"J": (100, 100), "I": (60, 30), "K": (100, 0)}
+
+
+def test_a_credit_note_that_settled_something_is_not_taken_again(drawn_facts: Draw) -> None:
+    facts = drawn_facts(
+        invoice="invoice_id | owed\nI | 20:100",
+        allocation="invoice_id | from_id | kind | date | amount_minor\nI | C | credit_note | 7 | 30",
+        credit_note="credit_note_id | issue_date | amount_minor\nC | 6 | -30",
+    )
+    items = open_items(Book(facts), OnDue(), at(10))
+    assert items.frame.select("open_minor", "on_account_minor").row(0) == (70, 0)
+
+
+def test_dilution_is_learnt_from_what_ended(drawn_facts: Draw) -> None:
+    invoices = "\n".join(f"I{k} | 20:100" for k in range(40))
+    parts = [f"I{k} | 20 | {90 if k < 20 else 100} | payment" for k in range(40)]
+    parts += [f"I{k} | 20 | 10 | write_off" for k in range(20)]
+    lines = "\n".join(parts)
+    facts = drawn_facts(
+        invoice=f"invoice_id | owed\n{invoices}", allocation=f"invoice_id | date | amount_minor | kind\n{lines}"
+    )
+    told = fit_dilution(Book(facts), at(30))
+    assert told.cash_share == {"E": pytest.approx(0.95)}
+    assert told.shares(["E", "E"], ["A", "stranger"]) == pytest.approx([0.95, 0.95])
+    alive = told.survival(np.array([-5]), HORIZON_DAYS)
+    assert alive[0, 0] == 1.0
+    assert (np.diff(alive[0]) < 0).all()
+
+
+def test_dilution_without_any_end_takes_all_for_cash(drawn_facts: Draw) -> None:
+    told = fit_dilution(Book(drawn_facts(invoice="invoice_id | owed\nI | 20:100")), at(10))
+    assert told.shares(["E"], ["A"]).tolist() == [1.0]
+
+
+# --- orders -------------------------------------------------------------------------------------------------------
+
+
+def test_the_rest_of_a_lag() -> None:
+    left = remaining_lag((0.5, 0.25, 0.25), np.array([0, 1, 50]))
+    assert left[0, :4].tolist() == [0.5, 0.25, 0.25, 0.0]
+    assert left[1, :3].tolist() == [0.5, 0.5, 0.0]
+    assert left[2, 0] == pytest.approx(1 / HORIZON_DAYS), "older than any that was billed: evenly"
+    assert left.sum(axis=1) == pytest.approx(1.0)
+
+
+def test_paid_after_billed() -> None:
+    paid, lag = np.zeros((1, HORIZON_DAYS)), np.zeros((1, HORIZON_DAYS))
+    paid[0, 10:] = 1.0
+    lag[0, [2, 4]] = 0.5
+    assert after_lag(paid, lag)[0, [11, 12, 13, 14, 90]].tolist() == [0.0, 0.5, 0.5, 1.0, 1.0]
+
+
+def test_open_orders_become_cash_once(drawn_facts: Draw) -> None:
+    orders = "\n".join(f"O{k} | {k} | 100 | {'open' if k > 18 else 'billed'}" for k in range(1, 21))
+    billed = "\n".join(f"I{k} | O{k} | {k + 3} | {k + 33}:100" for k in range(1, 18))
+    facts = drawn_facts(
+        order=f"order_id | order_date | amount_minor | status\n{orders}",
+        invoice=f"invoice_id | order_id | issue_date | owed\n{billed}",
+    )
+    book = Book(facts)
+    billing = fit_billing(book, at(21))
+    assert billing.lag[3] == 1.0
+    assert billing.billed_share == 1.0
+    claims = order_claims(book, OnDue(), at(21), billing, fit_dilution(book, at(21)))
+    assert claims.head["invoice_id"].to_list() == ["O19", "O20"]
+    assert claims.head["component"].unique().to_list() == [ORDERS]
+    assert claims.median_day.tolist() == [1 + 30, 2 + 30]
+
+
+def test_without_orders_nothing_is_expected_of_them(drawn_facts: Draw) -> None:
+    book = Book(many(drawn_facts))
+    billing = fit_billing(book, at(190))
+    assert len(order_claims(book, OnDue(), at(190), billing, fit_dilution(book, at(190)))) == 0
+
+
+# --- business not yet booked --------------------------------------------------------------------------------------
+
+
+def test_new_business_repeats_the_past(drawn_facts: Draw) -> None:
+    book = Book(many(drawn_facts))
+    profile = fit_profile(book, at(197))
+    seen = ahead(book, 197)
+    new = seen.claims.head.filter(pl.col("component") == NEW)
+    assert new["copies"].sum() == pytest.approx(13, abs=1.1), "an invoice a week"
+    assert profile.growth == {"E": 0.0}
+
+
+def test_too_short_a_past_foretells_no_new_business(drawn_facts: Draw) -> None:
+    facts = drawn_facts(invoice="invoice_id | owed\nI | 20:100")
+    assert NEW not in ahead(Book(facts), 10).claims.head["component"].to_list()
+
+
+def test_replicas_move_by_whole_quarters() -> None:
+    rows = pl.DataFrame(
+        {
+            "entity_id": ["E"] * 3,
+            "issue_date": [FIRST, FIRST + timedelta(days=100), FIRST + timedelta(days=181)],
+            "due_date": [FIRST + timedelta(days=30)] * 3,
+            "first_day": [FIRST + timedelta(days=182)] * 3,
+        }
+    )
+    moved = replicas(rows, Profile({}, {}, 0.05))
+    assert [(d - FIRST).days for d in moved["issue_date"]] == [182, 191, 272]
+    assert moved["copies"].to_list() == pytest.approx([0.3 / 0.7, 0.4 / 0.7, 0.4 / 0.7])
+
+
+def test_a_day_that_is_none_is_refused() -> None:
+    with pytest.raises(BadSetting, match="day is '1 May'; allowed: a date written as YYYY-MM-DD"):
+        _ = Resolved("E", ("D",), "1 May").on
+
+
+# --- the whole ----------------------------------------------------------------------------------------------------
+
+
+def test_the_answer_adds_up(drawn_facts: Draw) -> None:
+    told = ahead(Book(many(drawn_facts)), 190).forecast(group="EUR")
+    (series,) = told.series
+    assert (series.entity_id, series.currency, series.availability) == ("E", "EUR", "pooled")
+    assert series.open_minor == 1000
+    assert (len(series.weekly), len(series.daily)) == (WEEKS, HORIZON_DAYS)
+    for period in (*series.weekly, *series.daily):
+        assert period.mean_minor == period.open_minor + period.orders_minor + period.new_business_minor
+        assert list(period.quantiles_minor.values()) == sorted(period.quantiles_minor.values())
+    assert series.weekly[0].open_minor == pytest.approx(1000, abs=3), "due on day 193"
+    assert series.weekly[0].first_day == at(190).date()
+    assert told.group is not None
+    assert told.group.total == series.total
+    assert json.loads(json.dumps(told.as_json(), default=str))["series"][0]["currency"] == "EUR"
+
+
+def test_a_series_with_nothing_settled_is_not_answered(drawn_facts: Draw) -> None:
+    facts = many(drawn_facts)
+    other = drawn_facts(invoice="invoice_id | owed | currency\nU | 200:5000 | USD")
+    both = Facts.of(
+        {
+            "invoice": pl.concat([facts.tables["invoice"], other.tables["invoice"]]),
+            "entity": facts.tables["entity"],
+            "allocation": facts.tables["allocation"],
+        }
+    )
+    told = ahead(Book(both), 190).forecast(group="EUR")
+    eur, usd = told.series
+    assert (usd.currency, usd.availability, usd.total, usd.weekly, usd.open_minor) == ("USD", "none", None, (), 5000)
+    assert usd.availability_reason == "0 settled receivables in this currency; a forecast needs 5 or more"
+    assert told.group is not None
+    assert told.group.left_out == ("E/USD",)
+    assert told.group.total == eur.total
+
+
+def test_a_missing_rate_leaves_a_currency_out_and_says_so(drawn_facts: Draw) -> None:
+    book = Book(many(drawn_facts))
+    group = ahead(book, 190).forecast(group="USD").group
+    assert group is not None
+    assert (group.availability, group.total, group.left_out) == ("none", None, ("E/EUR",))
+    assert group.availability_reason == "left out, without a rate to USD or a forecast: E/EUR"
+
+
+def test_rates_lead_straight_back_and_over_one_in_between(drawn_facts: Draw) -> None:
+    facts = drawn_facts(
+        invoice="invoice_id | owed\nI | 20:100",
+        fx_rate="""currency | to_currency | day | rate
+            USD | EUR | 1 | 0.5
+            GBP | EUR | 1 | 2
+            CHF | EUR | 50 | 1""",
+    )
+    rates = group_rates(Book(facts), at(10), "USD")
+    assert rates == pytest.approx({"USD": 1.0, "EUR": 2.0, "GBP": 4.0})
+
+
+def test_an_empty_ledger_forecasts_nothing(drawn_facts: Draw) -> None:
+    facts = many(drawn_facts)
+    assert ahead(Book(facts), -30).forecast(group="EUR").series == ()
+
+
+# --- scenarios ----------------------------------------------------------------------------------------------------
+
+
+def test_a_delay_moves_cash_and_loses_none_within_the_horizon(drawn_facts: Draw) -> None:
+    book = Book(many(drawn_facts))
+    base = ahead(book, 190).draws.amount[:, 0, 0].sum(axis=0)
+    late = ahead(book, 190, scenario=Scenario(delay=(Delay("E", "A", 20),))).draws.amount[:, 0, 0].sum(axis=0)
+    assert late.sum() == base.sum()
+    assert (np.flatnonzero(late) - np.flatnonzero(base)).tolist() == [20]
+
+
+def test_terms_change_what_is_not_invoiced_only(drawn_facts: Draw) -> None:
+    book = Book(many(drawn_facts))
+    base, longer = (ahead(book, 197, scenario=s).claims for s in (None, Scenario(terms=(Terms("E", 30),))))
+    opened = (base.head["component"] == OPEN).to_numpy()
+    assert (base.cdf[opened] == longer.cdf[opened]).all()
+    assert (base.median_day[~opened] + 30).clip(max=HORIZON_DAYS).tolist() == longer.median_day[~opened].tolist()
+
+
+def test_a_resolved_dispute_is_paid_in_full_on_its_day(drawn_facts: Draw) -> None:
+    facts = many(drawn_facts, dispute="dispute_id | invoice_id | opened_on | status\nD | I183 | 185 | open")
+    day = str(at(230).date())
+    claims = ahead(Book(facts), 190, scenario=Scenario(resolve=(Resolved("E", ("D",), day),))).claims
+    where = claims.head["invoice_id"].to_list().index("I183")
+    assert claims.median_day[where] == 40
+    assert claims.head["amount_minor"][where] == 1000
+
+
+def test_a_rate_of_the_scenario_counts(drawn_facts: Draw) -> None:
+    seen = ahead(Book(many(drawn_facts)), 190, scenario=Scenario(fx=(Rate("EUR", "USD", 1.5),)))
+    group = seen.forecast(group="USD").group
+    assert group is not None
+    assert group.rates == {"EUR": 1.5}
+
+
+@pytest.mark.parametrize(
+    ("scenario", "said"),
+    [
+        (Scenario(delay=(Delay("E", "nobody", 5),)), "customer 'nobody' of 'E' owes nothing"),
+        (Scenario(terms=(Terms("X", 5),)), "no entity 'X' with anything to come; there are: E"),
+        (Scenario(resolve=(Resolved("E", ("D9",), "2024-01-01"),)), "'D9' is no open dispute on an invoice of 'E'"),
+    ],
+)
+def test_a_scenario_about_what_is_not_there_is_refused(drawn_facts: Draw, scenario: Scenario, said: str) -> None:
+    with pytest.raises(NotFound, match=said):
+        ahead(Book(many(drawn_facts)), 190, scenario=scenario)
+
+
+def test_a_scenario_file_is_read_strictly(tmp_path: Path) -> None:
+    path = tmp_path / "slower.yaml"
+    path.write_text(
+        "name: slower\ndelay:\n- {entity: DE01, customer: C1, days: 10}\n"
+        "resolve:\n- {entity: DE01, disputes: [D1], day: 2026-02-01}\nfx:\n- {currency: USD, to: EUR, rate: 0.9}\n"
+    )
+    told = read_scenario(path)
+    assert told.delay == (Delay("DE01", "C1", 10),)
+    assert told.resolve[0].on == date(2026, 2, 1)
+    path.write_text("delay:\n- {entity: DE01, custmer: C1, days: 10}\n")
+    with pytest.raises(BadSetting, match=r"slower.yaml line 2: unknown key .*custmer.*did you mean 'customer'"):
+        read_scenario(path)
+    with pytest.raises(NotFound, match="cannot be read"):
+        read_scenario(tmp_path / "absent.yaml")
+
+
+# --- learnt from the past -----------------------------------------------------------------------------------------
+
+
+def test_factors_follow_past_weeks_and_stay_at_one_without() -> None:
+    assert fit_spread([]) == Spread()
+    rng = np.random.default_rng(1)
+    weeks = [Week(k % 4, 100.0, 10.0, 90.0, 2.0 * float(z)) for k, z in enumerate(rng.standard_normal(2_000))]
+    told = fit_spread(weeks)
+    assert told.spread[0] == pytest.approx(2.0, rel=0.07)
+    assert told.level[0] == pytest.approx(0.9, abs=0.01)
+    assert told.spread[4:] == (1.0,) * (WEEKS - 4)
+    changed = told.apply(np.tile([[8.0], [12.0]], (1, HORIZON_DAYS)))
+    assert changed[:, 0].mean() == pytest.approx(10 * told.level[0])
+
+
+def test_the_model_comes_back_as_it_was_saved(drawn_facts: Draw, tmp_path: Path) -> None:
+    fitted = fit_cash(Book(many(drawn_facts)), at(190), [], [], rests_on="payment-date/1")
+    told = CashModel(
+        Dependence(0.1, 0.2, 0.3, {("E", "A"): 0.4}), *(getattr(fitted, n) for n in ("dilution", "billing", "profile")),
+        fitted.spread, fitted.rests_on, fitted.about,
+    )  # fmt: skip
+    told.save(tmp_path)
+    assert CashModel.load(tmp_path) == told
+
+
+@pytest.mark.parametrize("content", ["{", "{}", '{"format": 99}', "[]"])
+def test_a_damaged_model_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "cash.json").write_text(content)
+    with pytest.raises(StateError, match=r"cash\.json"):
+        CashModel.load(tmp_path)
+
+
+# --- what it has to beat ------------------------------------------------------------------------------------------
+
+
+def test_baselines_by_hand(drawn_facts: Draw) -> None:
+    book = Book(many(drawn_facts))
+    series = (("E", "EUR"),)
+    assert due_plus_delay(book, at(190), series)[0, :3].tolist() == [1000, 1000, 1000]
+    assert four_weeks(book, at(190), series)[0].tolist() == [1000] * WEEKS
+    assert last_year(book, at(190), series)[0].tolist() == [0] * WEEKS
+
+
+# --- why it was off -----------------------------------------------------------------------------------------------
+
+
+def test_why_a_forecast_was_off(drawn_facts: Draw) -> None:
+    facts = many(drawn_facts, dispute="dispute_id | invoice_id | opened_on | status\nD | I190 | 195 | open")
+    seen = ahead(Book(facts), 191)
+    more = drawn_facts(allocation="allocation_id | invoice_id | date | amount_minor\nx | I183 | 215 | 1000")
+    later = {**facts.tables, "allocation": pl.concat([facts.tables["allocation"], more.tables["allocation"]])}
+    (told,) = decompose(seen, Book(Facts.of(later)), at(205).date())
+    assert told.actual_minor == 0
+    assert told.timing_minor == pytest.approx(1000, abs=2), "it came after the period"
+    assert told.disputes_minor == pytest.approx(1000, abs=2)
+    assert sum(told.parts_minor.values()) == told.forecast_minor - told.actual_minor
+
+
+def test_a_period_beyond_the_forecast_is_refused(drawn_facts: Draw) -> None:
+    book = Book(many(drawn_facts))
+    with pytest.raises(BadInput, match="allowed: 1 to 91 days after"):
+        decompose(ahead(book, 190), book, at(190).date())

@@ -1,0 +1,222 @@
+"""Customers as of an instant: snapshots, defaults and their labels, on ledgers drawn as tables (day 1 = 1 Jan 2024)."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+
+import polars as pl
+import pytest
+
+from features.book import Book
+from features.catalogue import FAMILIES
+from features.customer_catalogue import FALLS, FREE, RISES, customer_catalogue, direction
+from features.customers import DefaultRule
+from features.errors import BadSetting, NotFound
+from features.exposures import exposures, open_orders
+from features.facts import Facts
+from features.recoveries import loss_share
+
+Draw = Callable[..., Facts]
+Instant = Callable[[str], datetime]
+RULE = DefaultRule(horizon_days=60, late_days=30, materiality_cents=100, cure_days=40)
+
+
+def snapshots(book: Book) -> list[tuple[str, str]]:
+    rows = book.snapshots(date.min, date(2030, 1, 1))
+    return [(customer, str(day)) for customer, day in rows.select("customer_id", "cutoff_day").iter_rows()]
+
+
+def outcomes(book: Book, before: datetime | None = None) -> dict[str, tuple[bool | None, str | None]]:
+    rows = book.defaults(book.snapshots(date.min, date(2030, 1, 1)), RULE, before)
+    return {str(d): (b, r) for d, b, r in rows.select("cutoff_day", "defaulted", "default_reason").iter_rows()}
+
+
+def causes(book: Book) -> dict[str, str | None]:
+    rows = book.in_default(book.snapshots(date.min, date(2030, 1, 1)), RULE)
+    return {str(day): cause for day, cause in rows.select("cutoff_day", "default_cause").iter_rows()}
+
+
+# someone else who pays on time, so that the ledger says how far it is known
+OTHERS = """
+invoice_id | customer_id | issue_date | owed
+I          | A           | {issue}    | {owed}
+O1         | B           | 200        | 210:100
+"""
+MONEY = """
+payment_id | customer_id | value_date | amount_minor
+P          | B           | 205        | 100
+"""
+
+
+def ledger(drawn_facts: Draw, owed: str, allocations: str = "", issue: str = "5", **more: str) -> Book:
+    told = "invoice_id | date | amount_minor | kind\nO1 | 205 | 100 | payment\n" + allocations
+    return Book(drawn_facts(invoice=OTHERS.format(issue=issue, owed=owed), payment=MONEY, allocation=told, **more))
+
+
+def test_a_customer_is_seen_from_the_first_of_the_month_after_its_first_invoice(drawn_facts: Draw) -> None:
+    book = ledger(drawn_facts, "20:1000", "I | 20 | 1000 | payment\n")
+    days = [day for customer, day in snapshots(book) if customer == "A"]
+    assert days == [f"2024-0{month}-01" for month in range(2, 8)]
+
+
+def test_one_that_owes_nothing_and_bought_nothing_for_a_year_is_seen_no_more(drawn_facts: Draw) -> None:
+    told = """
+    invoice_id | customer_id | issue_date | owed
+    I          | A           | 5          | 20:1000
+    O1         | B           | 600        | 610:100
+    """
+    settled = "invoice_id | date | amount_minor\nI | 20 | 1000"
+    book = Book(drawn_facts(invoice=told, allocation=settled))
+    assert [day for customer, day in snapshots(book) if customer == "A"][-1] == "2025-01-01"
+
+
+def test_what_was_learnt_in_the_instant_of_the_cutoff_is_not_known(drawn_facts: Draw) -> None:
+    book = ledger(drawn_facts, "40:1000", "I | 40 | 1000 | payment\n", issue="32")
+    assert ("A", "2024-02-01") not in snapshots(book)
+    assert ("A", "2024-03-01") in snapshots(book)
+
+
+def test_a_receivable_that_stays_unpaid_is_a_default_on_the_day_it_is_late_enough(drawn_facts: Draw) -> None:
+    book = ledger(drawn_facts, "20:1000")
+    found = outcomes(book)
+    assert found["2024-02-01"] == (True, "overdue")  # due 20, 30 days late on day 50: inside 32..92
+    rows = book.defaults(book.snapshots(date.min, date(2030, 1, 1)), RULE)
+    assert rows.filter(pl.col("customer_id") == "A")["default_day"][0] == date(2024, 2, 19)
+
+
+@pytest.mark.parametrize(("paid", "expected"), [("49", False), ("50", True)])
+def test_paid_on_the_very_day_is_late_enough_and_a_day_before_is_not(
+    drawn_facts: Draw, paid: str, expected: bool
+) -> None:
+    book = ledger(drawn_facts, "20:1000", f"I | {paid} | 1000 | payment\n")
+    assert outcomes(book)["2024-02-01"][0] is expected
+
+
+def test_a_remainder_below_materiality_is_no_default(drawn_facts: Draw) -> None:
+    book = ledger(drawn_facts, "20:1000", "I | 20 | 950 | payment\n")
+    assert outcomes(book)["2024-02-01"] == (False, None)
+
+
+def test_a_window_that_has_not_closed_as_known_has_no_outcome_even_after_a_default(
+    drawn_facts: Draw, instant: Instant
+) -> None:
+    book = ledger(drawn_facts, "20:1000")
+    assert outcomes(book, instant("80"))["2024-02-01"] == (None, None)
+    assert outcomes(book)["2024-06-01"] == (None, None)
+
+
+def test_a_large_write_off_is_a_default_and_a_few_cents_are_none(drawn_facts: Draw) -> None:
+    lost = ledger(drawn_facts, "45:1000", "I | 60 | 1000 | write_off\n")
+    assert outcomes(lost)["2024-02-01"] == (True, "written_off")
+    cents = ledger(drawn_facts, "45:1000", "I | 45 | 990 | payment\nI | 60 | 10 | write_off\n")
+    assert outcomes(cents)["2024-02-01"] == (False, None)
+
+
+def test_insolvency_is_a_default(drawn_facts: Draw) -> None:
+    told = "attribute_id | customer_id | name | day | value\nx | A | insolvent | 70 | 1"
+    book = ledger(drawn_facts, "45:1000", "I | 45 | 1000 | payment\n", customer_attribute=told)
+    assert outcomes(book)["2024-02-01"] == (True, "insolvent")
+    assert causes(book)["2024-04-01"] == "insolvent"
+
+
+def test_who_is_insolvent_no_longer_is_in_default_no_longer(drawn_facts: Draw) -> None:
+    told = "attribute_id | customer_id | name | day | value\nx | A | insolvent | 40 | 1\ny | A | insolvent | 70 | 0"
+    book = ledger(drawn_facts, "200:1000", customer_attribute=told)
+    assert (causes(book)["2024-03-01"], causes(book)["2024-04-01"]) == ("insolvent", None)
+
+
+def test_in_default_is_who_is_late_enough_at_the_cutoff_to_the_day(drawn_facts: Draw) -> None:
+    exactly = ledger(drawn_facts, "31:1000")  # due 31 January: 30 days late on 1 March
+    assert causes(exactly)["2024-02-01"] is None
+    assert causes(exactly)["2024-03-01"] == "overdue"
+    assert causes(ledger(drawn_facts, "32:1000"))["2024-03-01"] is None
+
+
+def test_a_write_off_is_cured_after_its_days(drawn_facts: Draw) -> None:
+    book = ledger(drawn_facts, "45:1000", "I | 50 | 1000 | write_off\n")
+    assert (causes(book)["2024-03-01"], causes(book)["2024-04-01"]) == ("written_off", None)
+
+
+def test_every_customer_known_is_asked_about_also_one_without_invoices(drawn_facts: Draw, instant: Instant) -> None:
+    told = "credit_note_id | customer_id | issue_date | amount_minor\nC | Z | 10 | -50"
+    book = ledger(drawn_facts, "20:1000", credit_note=told, customer="customer_id\nNEW")
+    assert book.customers_as_of(instant("30"))["customer_id"].to_list() == ["A", "NEW", "Z"]
+    with pytest.raises(NotFound, match="no entity 'X'; there are: E"):
+        book.customers_as_of(instant("30"), "X")
+
+
+def test_features_of_losses_orders_disputes_and_unapplied_money(drawn_facts: Draw, instant: Instant) -> None:
+    book = Book(
+        drawn_facts(
+            invoice="invoice_id | customer_id | issue_date | owed | order_id\nI | A | 5 | 20:1000 | S\nJ | A | 6 | 20:400 | -",
+            payment="payment_id | customer_id | value_date | amount_minor\nP | A | 20 | 700",
+            allocation="invoice_id | date | amount_minor | kind | from_id\nI | 20 | 500 | payment | P\nJ | 25 | 400 | write_off | -",
+            order="order_id | customer_id | order_date | amount_minor | status\nS | A | 3 | 2500 | open",
+            dispute="dispute_id | customer_id | opened_on | amount_minor | status\nD | A | 22 | 120 | open",
+            customer="customer_id | credit_limit_minor\nA | 4000",
+        )
+    )
+    (row,) = book.customer_features(book.customers_as_of(instant("40"))).to_dicts()
+    told = {
+        name: row[name] for name in ("lost_count", "lost_cents", "disputed_cents", "unapplied_cents", "unbilled_cents")
+    }
+    assert told == {
+        "lost_count": 1.0,
+        "lost_cents": 400.0,
+        "disputed_cents": 120.0,
+        "unapplied_cents": 200.0,
+        "unbilled_cents": 1500.0,
+    }
+    assert row["limit_utilisation"] == 500 / 4000
+    assert row["limit_utilisation_with_orders"] == 2000 / 4000
+    assert row["worst_overdue_days"] == 20.0
+
+
+def test_exposure_is_told_per_currency_and_a_missing_rate_is_null(drawn_facts: Draw, instant: Instant) -> None:
+    book = Book(
+        drawn_facts(
+            invoice="""
+            invoice_id | issue_date | currency | owed
+            I          | 5          | EUR      | 20:1000
+            J          | 5          | USD      | 20:600
+            K          | 5          | JPY      | 20:90
+            """,
+            fx_rate="currency | day | rate\nUSD | 1 | 0.5",
+            order="order_id | customer_id | order_date | currency | amount_minor | status\nS | A | 3 | USD | 200 | open",
+        )
+    )
+    subjects = book.customers_as_of(instant("40"))
+    rows = exposures(subjects, book.facts, book.states, book.masters)
+    told = {row["currency"]: (row["open_minor"], row["home_open_minor"]) for row in rows.iter_rows(named=True)}
+    assert told == {"EUR": (1000, 1000), "USD": (600, 300), "JPY": (90, None)}
+    (order,) = open_orders(subjects, book.facts, book.masters).to_dicts()
+    assert (order["unbilled_minor"], order["home_unbilled_minor"]) == (200, 100)
+
+
+def test_an_lgd_is_read_off_closed_defaults_once_there_are_enough(drawn_facts: Draw, instant: Instant) -> None:
+    invoices = "invoice_id | issue_date | owed\n" + "".join(f"I{k} | 5 | 20:100\n" for k in range(20))
+    lost = "".join(f"I{k} | 60 | 100 | {'write_off' if k < 5 else 'payment'}\n" for k in range(20))
+    book = Book(drawn_facts(invoice=invoices, allocation="invoice_id | date | amount_minor | kind\n" + lost))
+    assert loss_share(book.facts, book.states, RULE, instant("100")).share == 0.25
+    assert loss_share(book.facts, book.states, RULE, instant("50")).share is None
+
+
+def test_every_feature_has_one_declared_direction_and_none_of_lateness_is_free() -> None:
+    declared = {d.name for d in customer_catalogue()}
+    assert RISES | FALLS | FREE == declared
+    assert not (RISES & FALLS or RISES & FREE or FALLS & FREE)
+    late = {name for name in declared if "late" in name and "count" not in name and "std" not in name}
+    late |= {name for name in declared if name.startswith("overdue_")} | {"late_61_count_365d", "late_91_count_365d"}
+    assert {name for name in late if direction(name) == 0} == set()
+    assert len(FAMILIES["this invoice"]) and not {d.name for d in FAMILIES["this invoice"]} & declared
+
+
+def test_outcomes_are_no_signals() -> None:
+    names = {d.name for d in customer_catalogue(("insolvent", "legal_hold", "bureau_score"))}
+    assert "attribute_bureau_score" in names
+    assert not {"attribute_insolvent", "attribute_legal_hold"} & names
+
+
+@pytest.mark.parametrize("wrong", [{"horizon_days": 0}, {"late_days": 0}, {"materiality_cents": -1}, {"cure_days": -1}])
+def test_a_rule_that_cannot_be_is_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(BadSetting, match=f"{next(iter(wrong))} is .*; allowed"):
+        DefaultRule(**wrong)

@@ -1,0 +1,214 @@
+"""The provision matrix: golden, tied to the ageing, and never silent about what it cannot tell."""
+
+import json
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from features.book import Book
+from features.errors import BadSetting, NotFound
+from features.facts import Facts
+from features.kpis.ageing import ageing
+from features.kpis.loss_rates import LossRates, derived_rates
+from features.kpis.provision import provision, provisioned, total
+from features.lake import Lake
+from features.tables import TABLES
+from pipelines.cli import run
+from pipelines.kpis.rates_file import read_rates
+from pipelines.screen import WIDTH
+
+Draw = Callable[..., Facts]
+Day = Callable[[str], date]
+
+GOLDEN = LossRates(
+    {"current": Decimal("0.015"), "1-30": Decimal("0.034"), "31-60": Decimal("0.071"), "61-90": Decimal("0.108")}
+)
+LEDGER = """known_at | invoice_id | owed
+ 1 | a | 120:700000000
+ 1 | b | 90:400000000
+ 1 | c | 60:250000000
+ 1 | d | 30:100000000"""
+
+
+def test_the_golden_matrix(drawn_facts: Draw, day: Day) -> None:
+    cells = provision(Book(drawn_facts(invoice=LEDGER)), day("101"), [GOLDEN])
+    assert cells["provision_minor"].to_list() == [10_500_000, 13_600_000, 17_750_000, 10_800_000, 0]
+    assert total(cells).row(0, named=True) == {
+        "entity_id": "E",
+        "currency": "EUR",
+        "open_minor": 1_450_000_000,
+        "debit_minor": 1_450_000_000,
+        "credit_minor": 0,
+        "provision_minor": 52_650_000,  # 526,500.00
+        "missing_minor": 0,
+    }
+
+
+def test_a_bucket_without_a_rate_has_no_provision_and_says_so(drawn_facts: Draw, day: Day) -> None:
+    book = Book(drawn_facts(invoice=LEDGER))
+    cells = provision(book, day("131"), [GOLDEN])  # a month later d is in the oldest bucket
+    oldest = cells.filter(bucket="90+").row(0, named=True)
+    assert (oldest["provision_minor"], oldest["availability"]) == (None, "none")
+    assert oldest["availability_reason"] == "90+: no loss rate is given"
+    assert total(cells).select("provision_minor", "missing_minor").row(0) == (None, 100_000_000)
+    nobody = provision(book, day("131"), [LossRates({"90+": Decimal(1)}, entity_id="F")])
+    assert set(nobody.filter(availability="none")["availability_reason"].str.slice(-17)) == {"loss rates fit it"}
+
+
+def test_credits_are_not_set_off_and_the_cells_tie_to_the_ledger(drawn_facts: Draw, day: Day) -> None:
+    facts = drawn_facts(invoice="known_at | invoice_id | owed\n 1 | a | 120:333\n 1 | b | 120:-200")
+    book = Book(facts)
+    cells = provision(book, day("101"), [GOLDEN])
+    current = cells.row(0, named=True)
+    assert (current["open_minor"], current["debit_minor"], current["credit_minor"]) == (133, 333, -200)
+    assert current["provision_minor"] == 5  # 4.995, rounded once
+    aged = ageing(book, day("101"))
+    assert cells.select(aged.columns).equals(aged)
+
+
+def test_halves_go_up_and_the_factor_stops_at_everything(drawn_facts: Draw, day: Day) -> None:
+    aged = ageing(Book(drawn_facts(invoice="known_at | owed\n 1 | 120:100")), day("101"))
+    half = [LossRates({"current": Decimal("0.005")})]
+    assert provisioned(aged, half)["provision_minor"][0] == 1
+    assert provisioned(aged, half, factor=Decimal("0.99"))["provision_minor"][0] == 0
+    assert provisioned(aged, half, factor=Decimal(1000))["provision_minor"][0] == 100
+    with pytest.raises(BadSetting, match="forward-looking factor is 0"):
+        provisioned(aged, half, factor=Decimal(0))
+
+
+def test_the_narrowest_rates_count_bucket_by_bucket(drawn_facts: Draw, day: Day) -> None:
+    facts = drawn_facts(
+        customer="known_at | customer_id | segment\n 0 | A | retail\n 0 | B | trade",
+        invoice="""known_at | invoice_id | customer_id | owed
+ 1 | a | A | 120:1000
+ 1 | b | B | 120:1000
+ 1 | c | A | 90:1000""",
+    )
+    rates = [GOLDEN, LossRates({"current": Decimal("0.5")}, segment="retail")]
+    cells = provision(Book(facts), day("101"), rates, by=("segment",)).filter(provision_minor=0)
+    told = provision(Book(facts), day("101"), rates, by=("segment",)).select("segment", "bucket", "provision_minor")
+    assert {row for row in told.iter_rows() if row[2]} == {
+        ("retail", "current", 500),
+        ("retail", "1-30", 34),
+        ("trade", "current", 15),
+    }
+    assert cells.height == 7
+
+
+@pytest.mark.parametrize("rate", ["-0.1", "1.1", "NaN"])
+def test_a_rate_that_is_no_share_is_refused(rate: str) -> None:
+    with pytest.raises(BadSetting, match="allowed: 0 to 1"):
+        LossRates({"current": Decimal(rate)})
+    with pytest.raises(BadSetting, match="there is no bucket '0-30'"):
+        LossRates({"0-30": Decimal(0)})
+
+
+def test_rates_from_the_past_are_the_chain_of_its_roll_rates(drawn_facts: Draw, day: Day) -> None:
+    """Of 200 owed in current on day 31, 100 rolls on; from there all of it rolls until it is written off."""
+    facts = drawn_facts(
+        invoice="known_at | invoice_id | owed\n 1 | paid | 40:100\n 1 | lost | 40:100",
+        allocation="""invoice_id | kind | known_at | date | amount_minor
+ paid | payment | 50 | 50 | 100
+ lost | write_off | 200 | 200 | 75""",
+    )
+    (rates,) = derived_rates(Book(facts), day("211"), steps=6, recovery_days=60)
+    # looks on days 31, 61, 91, 121: current, 1-30, 31-60, 61-90; on day 151 in 90+, of which all is still owed or gone
+    assert rates.rates == {
+        "90+": Decimal(1),
+        "61-90": Decimal(1),
+        "31-60": Decimal(1),
+        "1-30": Decimal(1),
+        "current": Decimal("0.5"),
+    }
+    assert (rates.entity_id, rates.currency) == ("E", "EUR")
+
+
+def test_a_past_that_does_not_show_it_is_said_and_what_never_rolled_is_noted(drawn_facts: Draw, day: Day) -> None:
+    facts = drawn_facts(
+        invoice="known_at | invoice_id | owed\n 1 | a | 40:100\n 90 | b | 130:50\n 90 | c | 92:50",
+        allocation="invoice_id | known_at | date | amount_minor\n a | 35 | 35 | 100",
+    )
+    book = Book(facts)
+    (rates,) = derived_rates(book, day("101"), steps=3)
+    assert rates.rates == {"current": Decimal(0)}
+    assert rates.unknown["1-30"] == "nothing was ever owed in 1-30"
+    cells = provision(book, day("101"), [rates])
+    assert cells["availability"].to_list() == ["full", "none", "full", "full", "full"]
+    assert "the rate is 0" in str(cells["availability_reason"][0])
+    (given,) = derived_rates(book, day("101"), steps=3, oldest_rate=Decimal("0.4"))
+    assert given.rates["90+"] == Decimal("0.4")
+
+
+def test_nothing_learnt_later_changes_the_rates_of_a_day(drawn_facts: Draw, day: Day) -> None:
+    facts = drawn_facts(
+        invoice="known_at | invoice_id | owed\n 1 | a | 20:100\n 160 | z | 20:900",
+        allocation="invoice_id | known_at | date | amount_minor\n a | 155 | 60 | 100",
+    )
+    book = Book(facts)
+    known = Book(facts.before(book.day_start(day("151"), "E")))
+    assert derived_rates(book, day("151"), recovery_days=30) == derived_rates(known, day("151"), recovery_days=30)
+
+
+RATES = """
+rates: {current: 1.5 %, 1-30: 3.4%, 31-60: 0.071, 61-90: 10.8 %}
+forward_looking_factor: 1.1
+exceptions:
+  - entity: E
+    segment: retail
+    rates: {current: 2 %}
+"""
+
+
+def test_a_file_of_rates(tmp_path: Path) -> None:
+    path = tmp_path / "rates.yaml"
+    path.write_text(RATES)
+    (everybody, retail), factor = read_rates(path)
+    assert (everybody.rates, factor) == (GOLDEN.rates, Decimal("1.1"))
+    assert (retail.entity_id, retail.segment, retail.rates) == ("E", "retail", {"current": Decimal("0.02")})
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("rates: {current: much}", "current is 'much'; allowed: a share such as 0.015"),
+        ("rates: {current: 150 %}", "loss rate of current is 1.5"),
+        ("rates: {0-30: 1 %}", "there is no bucket '0-30'"),
+        ("rate: {current: 1 %}", "rate"),
+        ("rates: {current: 1 %}\nforward_looking_factor: 0", "forward-looking factor is 0"),
+    ],
+)
+def test_a_file_of_rates_that_is_wrong_says_where(tmp_path: Path, words: str, said: str) -> None:
+    path = tmp_path / "rates.yaml"
+    path.write_text(words)
+    with pytest.raises(BadSetting, match=said):
+        read_rates(path)
+
+
+def test_a_file_of_rates_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="cannot be read"):
+        read_rates(tmp_path / "none.yaml")
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    with pytest.raises(BadSetting, match="is not text"):
+        read_rates(tmp_path / "bytes")
+
+
+def test_the_command(
+    drawn_facts: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts, lake = drawn_facts(invoice=LEDGER), Lake(tmp_path / "lake")
+    for declared in TABLES:
+        lake.append(declared, facts.tables[declared.name])
+    monkeypatch.setenv("DUECAST_LAKE", str(tmp_path / "lake"))
+    (tmp_path / "rates.yaml").write_text("rates: {current: 1.5 %, 1-30: 3.4 %, 31-60: 7.1 %, 61-90: 10.8 %}")
+    out = tmp_path / "out.json"
+    command = ["kpis", "provision", "--as-of", "2024-04-10"]
+    assert run([*command, "--rates", str(tmp_path / "rates.yaml"), "--json", str(out)]) == 0
+    shown = capsys.readouterr().out
+    assert "526,500.00" in shown
+    assert max(map(len, shown.splitlines())) <= WIDTH
+    assert json.loads(out.read_text())["totals"][0]["provision_minor"] == 52_650_000
+    assert run([*command, "--by", "segment"]) == 0
+    assert "none: current: nothing was" in capsys.readouterr().out

@@ -1,0 +1,481 @@
+"""Holds with their reasons, the value of a contact, and the effect learnt from drawn contacts."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from features.book import Book
+from features.errors import BadInput, BadSetting, StateError
+from features.facts import Facts
+from models.worklist.asks import EFFECT_FEATURES
+from models.worklist.effect import ContactEffect, fit_effect, ipw_estimate, lacking, strata
+from models.worklist.experiment import experiment
+from models.worklist.ranking import left_out
+from models.worklist.settings import WorklistSettings
+from models.worklist.value import value_at_risk, value_of_contact
+from models.worklist.worklist import Worklist, merged, worklist
+
+Draw = Callable[..., Facts]
+Instant = Callable[[str], datetime]
+
+INVOICE = """
+invoice_id | customer_id | issue_date | owed
+I          | A           | 1          | 10:100000
+"""
+PLAIN = WorklistSettings(holdout_share=0.0)
+
+
+def listed(drawn_facts: Draw, as_of: datetime, settings: WorklistSettings = PLAIN, **tables: str) -> Worklist:
+    """The list of a drawn ledger, without any model."""
+    book = Book(drawn_facts(**({"invoice": INVOICE} | tables)))
+    return worklist(book, as_of, None, None, settings)
+
+
+def held(made: Worklist) -> list[tuple[str, str, str]]:
+    return [(h.hold, h.reason, h.released_by) for row in made.held for h in row.holds]
+
+
+# --- who is on it -------------------------------------------------------------------------------------------------
+
+
+def test_what_is_past_due_is_listed_with_what_to_do_and_why(drawn_facts: Draw, instant: Instant) -> None:
+    made = listed(drawn_facts, instant("30"), customer="customer_id | collector\n A | Kim")
+    (row,) = made.rows
+    assert (row.rank, row.customer_id, row.collector, row.made, row.chance) == (1, "A", "Kim", True, None)
+    assert (row.amount, row.currency, row.invoices) == (Decimal("1000.00"), "EUR", ("I",))
+    assert row.do == "call about I (1,000.00 EUR, 20 days past due)"
+    assert row.reasons == (
+        "1,000.00 EUR on 1 items, the oldest 20 days past due",
+        "how much of it comes within 14 days without a contact is not known",
+        "1,000.00 EUR at risk",
+        "never contacted before",
+    )
+    assert made.ranking == "value at risk: no effect was learnt yet"
+    assert (made.availability, made.availability_reason) == ("pooled", "no effect was learnt yet")
+
+
+@pytest.mark.parametrize("at", ["5", "10"])
+def test_what_is_not_past_due_is_nobodys_to_chase(drawn_facts: Draw, instant: Instant, at: str) -> None:
+    made = listed(drawn_facts, instant(at))
+    assert (made.rows, made.held, made.availability) == ((), (), "none")
+    assert made.availability_reason == "nobody has anything past due"
+
+
+def test_only_credit_notes_give_an_empty_list(drawn_facts: Draw, instant: Instant) -> None:
+    note = "credit_note_id | customer_id | issue_date | amount_minor\n C | A | 1 | -500"
+    made = worklist(Book(drawn_facts(credit_note=note)), instant("30"), None, None, PLAIN)
+    assert (made.rows, made.availability) == ((), "none")
+
+
+def test_two_currencies_are_weighed_in_the_entitys_own(drawn_facts: Draw, instant: Instant) -> None:
+    rates = "fx_rate_id | currency | to_currency | day | rate | known_at\n R | USD | EUR | 1 | 0.5 | 1"
+    invoices = INVOICE.replace("| owed", "| owed | currency").replace("10:100000", "10:100000 | USD")
+    (row,) = listed(drawn_facts, instant("30"), invoice=invoices, fx_rate=rates).rows
+    assert (row.amount, row.currency) == (Decimal("500.00"), "EUR")
+
+
+def test_an_amount_without_a_rate_is_held_and_not_counted_as_nothing(drawn_facts: Draw, instant: Instant) -> None:
+    invoices = INVOICE.replace("| owed", "| owed | currency").replace("10:100000", "10:100000 | USD")
+    made = listed(drawn_facts, instant("30"), invoice=invoices)
+    assert held(made) == [("no_rate", "no exchange rate for USD is known", "a rate being brought in")]
+    assert made.rows == ()
+
+
+# --- holds --------------------------------------------------------------------------------------------------------
+
+DISPUTE = "dispute_id | customer_id | invoice_id | opened_on | reason | status | closed_on | known_at\n"
+PROMISE = "promise_id | customer_id | invoice_id | made_on | promised_for | amount_minor\n"
+ATTRIBUTE = "attribute_id | customer_id | name | day | value | known_at\n"
+CONTACT = "contact_id | customer_id | day | channel | made | chance\n"
+
+HOLDS = {
+    "disputed": (
+        {"dispute": DISPUTE + "D | A | I | 12 | pricing | open | - | 12"},
+        ("disputed since 2024-01-12 (pricing): I", "dispute D being closed"),
+    ),
+    "disputed as a whole": (
+        {"dispute": DISPUTE + "D | A | - | 12 | - | open | - | 12"},
+        ("disputed since 2024-01-12 (no reason given): the whole account", "dispute D being closed"),
+    ),
+    "promised": (
+        {"promise": PROMISE + "P | A | I | 28 | 33 | 100000"},
+        ("I promised for 2024-02-02 on 2024-01-28", "the promise being kept, or 2024-02-05 when it is broken"),
+    ),
+    "covered": (
+        {"payment": "payment_id | customer_id | value_date | amount_minor\n P | A | 20 | 100000"},
+        (
+            "1,000.00 EUR of its cash and credits are not applied, which covers the 1,000.00 EUR past due",
+            "the cash and credits being applied, and something still being past due then",
+        ),
+    ),
+    "legal": (
+        {"customer_attribute": ATTRIBUTE + "a | A | legal_hold | 12 | 1 | 12"},
+        ("with the lawyers since 2024-01-12", "the attribute legal_hold being set to 0"),
+    ),
+    "insolvent": (
+        {"customer_attribute": ATTRIBUTE + "a | A | insolvent | 12 | 1 | 12"},
+        ("insolvent since 2024-01-12", "the attribute insolvent being set to 0; file a claim instead"),
+    ),
+    "contacted": (
+        {"contact": CONTACT + "c | A | 27 | call | yes | -"},
+        (
+            "contacted on 2024-01-27; allowed: every 7 days, 3 times in 30 days",
+            "the calendar, on 2024-02-03",
+        ),
+    ),
+    "contacted too often": (
+        {"contact": CONTACT + "c | A | 3 | call | yes | -\nd | A | 12 | call | yes | -\ne | A | 20 | call | yes | -"},
+        (
+            "contacted on 2024-01-20, 3 times in 30 days; allowed: every 7 days, 3 times in 30 days",
+            "the calendar, on 2024-02-02",
+        ),
+    ),
+    "held_out": (
+        {"contact": CONTACT + "c | A | 20 | - | no | 0.9"},
+        ("left out by a draw on 2024-01-20, to learn what a contact is worth", "the calendar, on 2024-02-03"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOLDS)
+def test_a_hold_says_why_and_what_releases_it(drawn_facts: Draw, instant: Instant, name: str) -> None:
+    tables, (reason, released_by) = HOLDS[name]
+    made = listed(drawn_facts, instant("30"), **tables)
+    hold = name.partition(" ")[0]
+    assert held(made) == [(hold, reason, released_by)]
+    assert (made.rows, made.availability) == ((), "pooled")
+
+
+RELEASED = {
+    "a dispute that was closed": {"dispute": DISPUTE + "D | A | I | 12 | - | rejected | 20 | 20"},
+    "a promise that was broken": {"promise": PROMISE + "P | A | I | 12 | 20 | 100000"},
+    "cash for a part": {"payment": "payment_id | customer_id | value_date | amount_minor\n P | A | 20 | 99999"},
+    "a legal hold that ended": {
+        "customer_attribute": ATTRIBUTE + "a | A | legal_hold | 12 | 1 | 12\nb | A | legal_hold | 20 | 0 | 20"
+    },
+    "a contact long ago": {"contact": CONTACT + "c | A | 12 | call | yes | -"},
+    "a draw whose horizon is over": {"contact": CONTACT + "c | A | 12 | - | no | 0.9"},
+    "what is learnt tomorrow": {"dispute": DISPUTE + "D | A | I | 12 | - | open | - | 30"},
+}
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_nothing_is_held_by_what_is_over_or_not_known_yet(drawn_facts: Draw, instant: Instant, name: str) -> None:
+    made = listed(drawn_facts, instant("30"), **RELEASED[name])
+    assert (len(made.rows), made.held) == (1, ())
+
+
+def test_a_disputed_invoice_is_taken_out_and_the_rest_is_asked_for(drawn_facts: Draw, instant: Instant) -> None:
+    both = INVOICE + "J | A | 1 | 12:20000"
+    made = listed(drawn_facts, instant("30"), invoice=both, dispute=DISPUTE + "D | A | I | 12 | - | open | - | 12")
+    (row,) = made.rows
+    assert (row.invoices, row.amount, made.held) == (("J",), Decimal("200.00"), ())
+
+
+def test_a_silent_feed_holds_everybody(drawn_facts: Draw, instant: Instant) -> None:
+    made = worklist(
+        Book(drawn_facts(invoice=INVOICE)), instant("30"), None, None, PLAIN, stale=("bank: silent for 3 days",)
+    )
+    assert held(made) == [
+        ("stale", "who has paid is not known: bank: silent for 3 days", "the feed being alive again")
+    ]
+    assert made.rows == ()
+
+
+def test_every_reason_is_told(drawn_facts: Draw, instant: Instant) -> None:
+    tables = HOLDS["legal"][0] | HOLDS["contacted"][0]
+    assert [h for h, _, _ in held(listed(drawn_facts, instant("30"), **tables))] == ["legal", "contacted"]
+
+
+# --- place --------------------------------------------------------------------------------------------------------
+
+
+def test_the_list_says_what_would_change_its_order(drawn_facts: Draw, instant: Instant) -> None:
+    made = listed(drawn_facts, instant("30"), invoice=INVOICE + "J | B | 1 | 12:20000")
+    first, second = made.rows
+    assert (first.customer_id, second.customer_id) == ("A", "B")
+    assert first.would_change[0] == "stays first until 800.00 EUR of it is paid"
+    assert second.would_change[0] == "would be first if 800.00 EUR more were past due"
+
+
+def test_lists_of_entities_are_put_together(drawn_facts: Draw, instant: Instant) -> None:
+    some, none = listed(drawn_facts, instant("30")), listed(drawn_facts, instant("5"))
+    assert merged([none, some]).rows == some.rows
+    assert merged([none, some]).availability == "pooled"
+    assert merged([none]).availability == "none"
+
+
+def test_the_effect_of_another_horizon_is_refused(drawn_facts: Draw, instant: Instant) -> None:
+    effect = fit_effect(drawn(), 14)
+    with pytest.raises(BadSetting, match="horizon_days is 7, but the effect was learnt for 14 days"):
+        book = Book(drawn_facts(invoice=INVOICE))
+        worklist(book, instant("30"), None, effect, WorklistSettings(horizon_days=7))
+
+
+def test_with_an_effect_the_list_ranks_by_value(drawn_facts: Draw, instant: Instant) -> None:
+    effect = fit_effect(drawn(effect=0.3), 14)
+    book = Book(drawn_facts(invoice=INVOICE + "J | B | 1 | 12:2000"))
+    made = worklist(book, instant("30"), None, effect, PLAIN)
+    assert made.availability == "full"
+    assert made.ranking.startswith("value of a contact: learnt from 1000 drawn contacts (on average +")
+    assert "no effect" not in made.ranking
+    (row,) = made.rows
+    assert made.not_worth == 1, "20 EUR are not worth a contact of 2"
+    assert row.value == pytest.approx(row.effect * 1000 * 0.08 * 14 / 365 - 2.0)
+    assert any("a contact adds" in reason for reason in row.reasons)
+
+
+def test_no_effect_told_apart_is_said(drawn_facts: Draw, instant: Instant) -> None:
+    made = worklist(Book(drawn_facts(invoice=INVOICE)), instant("30"), None, fit_effect(drawn(effect=0.0), 14), PLAIN)
+    assert made.ranking.endswith("; that is not told apart from no effect")
+
+
+# --- value --------------------------------------------------------------------------------------------------------
+
+
+def test_the_value_of_a_contact_by_hand() -> None:
+    settings = WorklistSettings(horizon_days=14, capital_rate=0.10, contact_cost=1.0)
+    worth = value_of_contact(36500.0, 0.5, effect=0.2, low=0.1, high=0.3, days_sooner=2.0, settings=settings)
+    assert worth.value == pytest.approx(0.2 * 36500 * 0.10 * 14 / 365 - 1.0)
+    assert worth.value == pytest.approx(27.0)
+    assert worth.value_of_time == pytest.approx(2 * 36500 * 0.10 / 365 - 1.0)
+    assert worth.amount_for(worth.score) == pytest.approx(36500)
+
+
+def test_a_contact_cannot_bring_what_comes_anyway() -> None:
+    worth = value_of_contact(100.0, 0.9, effect=0.4, low=0.2, high=0.6, days_sooner=1.0, settings=PLAIN)
+    assert (worth.effect, worth.high) == pytest.approx((0.1, 0.1))
+
+
+def test_value_at_risk_is_what_is_not_expected() -> None:
+    assert value_at_risk(100.0, 0.25).score == 75.0
+    assert value_at_risk(100.0, None).score == 100.0
+
+
+def test_no_amount_makes_a_contact_without_effect_worth_it() -> None:
+    worth = value_of_contact(100.0, 0.5, effect=-0.1, low=-0.2, high=0.0, days_sooner=0.0, settings=PLAIN)
+    assert worth.amount_for(10.0) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"capacity": 0}, "capacity is 0; allowed: 1 or more"),
+        ({"horizon_days": 91}, "horizon_days is 91; allowed: 1 to 90"),
+        ({"holdout_share": 0.95}, "holdout_share is 0.95; allowed: 0 to 0.9"),
+        ({"capital_rate": -0.1}, "capital_rate is -0.1; allowed: 0 or more"),
+        ({"contact_cost": float("nan")}, "contact_cost is nan; allowed: 0 or more"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(options: dict[str, float], words: str) -> None:
+    with pytest.raises(BadSetting, match=words):
+        WorklistSettings(**options)
+
+
+# --- the effect ---------------------------------------------------------------------------------------------------
+
+
+def drawn(
+    rows: int = 1000, *, effect: float = 0.2, strong: float | None = None, chance: float = 0.7, seed: int = 1
+) -> pl.DataFrame:
+    """EXPERIMENT rows: customers usually 15 or more days late respond with `strong`, the others with `effect`."""
+    rng = np.random.default_rng(seed)
+    values = {name: rng.random(rows) for name in EFFECT_FEATURES}
+    late = rng.random(rows) < 0.5
+    for edge in (2, 7, 15, 30):
+        values[f"usual_from_{edge}"] = (late & (edge <= 15)).astype(float)
+    made = rng.random(rows) < chance
+    lift = np.where(late, effect if strong is None else strong, effect)
+    paid = rng.random(rows) < 0.4 + lift * made
+    days = [date(2025, 1, 1) + timedelta(days=int(d)) for d in rng.integers(0, 300, rows)]
+    return pl.DataFrame(
+        {
+            "entity_id": ["E"] * rows,
+            "customer_id": [f"C{k % 200}" for k in range(rows)],
+            "cutoff_day": days,
+            "cutoff": [datetime(d.year, d.month, d.day, tzinfo=UTC) for d in days],
+            "contact_id": [f"c{k}" for k in range(rows)],
+            "made": made,
+            "chance": np.full(rows, chance),
+            **values,
+            "paid_share": paid.astype(float),
+            "days_open": np.where(paid, 5.0, 14.0),
+        }
+    )
+
+
+def test_a_known_effect_is_found_with_an_interval_around_it() -> None:
+    pooled = fit_effect(drawn(4000), 14).pooled
+    assert pooled.low < 0.2 < pooled.high
+    assert pooled.high - pooled.low < 0.1
+    days = fit_effect(drawn(4000), 14).heads["days_open"].pooled
+    assert days.effect == pytest.approx(-0.2 * 9, abs=0.5)
+
+
+def test_effects_that_differ_are_told_apart() -> None:
+    rows = drawn(6000, effect=0.0, strong=0.5)
+    told = fit_effect(rows, 14).effects(rows)["effect"].to_numpy()
+    late = rows["usual_from_15"].to_numpy() == 1
+    assert told[late].mean() > 0.35
+    assert told[~late].mean() < 0.15
+
+
+def test_without_differences_everybody_is_drawn_to_the_pooled_effect() -> None:
+    rows = drawn(2000)
+    model = fit_effect(rows, 14)
+    assert np.ptp(model.effects(rows)["effect"].to_numpy()) < 0.15
+
+
+def test_rare_holdouts_count_for_more(drawn_facts: Draw) -> None:
+    rows = drawn(4000, chance=0.95)
+    pooled = fit_effect(rows, 14).pooled
+    assert pooled.low < 0.2 < pooled.high
+
+
+def test_contacts_that_a_person_decided_are_refused() -> None:
+    rows = drawn()
+    chosen = rows.with_columns(chance=pl.when(pl.int_range(pl.len()) > 0).then("chance"))
+    with pytest.raises(BadInput, match="^1 contacts without a chance: a person chose them"):
+        fit_effect(chosen, 14)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (drawn(0), "no randomised contacts yet (0 of 400 needed)"),
+        (drawn(399), "too few randomised contacts yet (399 of 400 needed)"),
+        (drawn(1000).filter("made"), "too few randomised contacts held out yet (0 of 20 needed)"),
+        (drawn(1500).filter(~pl.col("made")), "too few randomised contacts made yet (0 of 20 needed)"),
+    ],
+)
+def test_too_few_drawn_contacts_are_refused_in_words(rows: pl.DataFrame, words: str) -> None:
+    assert lacking(rows) == words
+    with pytest.raises(BadInput) as refused:
+        fit_effect(rows, 14)
+    assert str(refused.value).startswith(words)
+
+
+def test_strata_tell_the_plain_effect_of_each() -> None:
+    rows = drawn(6000, effect=0.0, strong=0.5)
+    words = [w for w, _, _ in strata(rows)]
+    assert words == ["usually less than 2 days late", "usually 15 to 30 days late"]
+    (_, _, none), (_, _, strong) = strata(rows)
+    assert none.low < 0 < none.high
+    assert strong.low < 0.5 < strong.high
+    assert ipw_estimate(rows).effect == pytest.approx(0.25, abs=0.05)
+
+
+def test_same_rows_and_seed_same_model_whatever_the_order(tmp_path: Path) -> None:
+    rows = drawn()
+    for name, order in (("a", rows), ("b", rows.sample(fraction=1.0, shuffle=True, seed=3))):
+        fit_effect(order, 14).save(tmp_path / name)
+    assert (tmp_path / "a" / "effect.json").read_bytes() == (tmp_path / "b" / "effect.json").read_bytes()
+
+
+def test_one_row_alone_gets_the_bits_it_gets_among_many_also_when_read_back(tmp_path: Path) -> None:
+    rows = drawn(2000, strong=0.5)
+    model = fit_effect(rows, 14)
+    model.save(tmp_path)
+    back = ContactEffect.load(tmp_path)
+    together = model.effects(rows)
+    for k in range(0, 2000, 97):
+        assert back.effects(rows[k : k + 1]).equals(together[k : k + 1])
+
+
+def _without(key: str) -> Callable[[str], str]:
+    return lambda text: json.dumps({k: v for k, v in json.loads(text).items() if k != key})
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda _: "{", "cannot be read as an effect of contact"),
+        (lambda _: "[]", "cannot be read as an effect of contact"),
+        (_without("heads"), "KeyError: 'heads'"),
+        (lambda t: json.dumps(json.loads(t) | {"format": 0}), "was saved by another version"),
+        (lambda t: t.replace('"weights": [', '"weights": [1.0, '), "weights for"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, damage: Callable[[str], str], words: str) -> None:
+    fit_effect(drawn(), 14).save(tmp_path)
+    path = tmp_path / "effect.json"
+    path.write_text(damage(path.read_text()))
+    with pytest.raises(StateError, match=words) as refused:
+        ContactEffect.load(tmp_path)
+    assert str(path) in str(refused.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match=r"effect\.json cannot be read"):
+        ContactEffect.load(tmp_path)
+
+
+# --- the experiment -----------------------------------------------------------------------------------------------
+
+PAID = "allocation_id | invoice_id | date | amount_minor | kind\n"
+LATER = "invoice_id | customer_id | issue_date | owed\nI | A | 1 | 10:100\nZ | Z | 1 | 70:10\n"
+
+
+def outcome(drawn_facts: Draw, instant: Instant, paid: str, contact: str = "c | A | 20 | call | yes | 0.9") -> list:
+    """paid_share and days_open of one contact on day 20, with payments of another customer that tell time goes on."""
+    facts = drawn_facts(
+        invoice=LATER, contact=CONTACT + contact, allocation=PAID + paid + "\nz | Z | 70 | 10 | payment"
+    )
+    return experiment(Book(facts), instant("80"), 14).select("paid_share", "days_open").rows()
+
+
+@pytest.mark.parametrize(
+    ("paid", "expected"),
+    [
+        ("1 | I | 25 | 100 | payment", (1.0, 5.0)),
+        ("1 | I | 34 | 100 | payment", (1.0, 14.0)),
+        ("1 | I | 35 | 100 | payment", (0.0, 14.0)),
+        ("1 | I | 25 | 40 | payment", (0.4, 0.4 * 5 + 0.6 * 14)),
+        ("1 | I | 25 | 100 | write_off", (0.0, 14.0)),
+    ],
+)
+def test_the_outcome_is_what_was_paid_within_the_horizon(
+    drawn_facts: Draw, instant: Instant, paid: str, expected: tuple[float, float]
+) -> None:
+    assert outcome(drawn_facts, instant, paid) == [pytest.approx(expected)]
+
+
+@pytest.mark.parametrize(
+    "contact",
+    ["c | A | 20 | call | yes | -", "c | A | 75 | call | yes | 0.9", "c | Q | 20 | call | yes | 0.9"],
+    ids=["decided by a person", "its horizon is not over", "nothing past due"],
+)
+def test_contacts_that_teach_nothing_are_left_out(drawn_facts: Draw, instant: Instant, contact: str) -> None:
+    assert outcome(drawn_facts, instant, "1 | I | 25 | 100 | payment", contact) == []
+
+
+def test_what_was_paid_before_the_contact_was_not_there_to_collect(drawn_facts: Draw, instant: Instant) -> None:
+    facts = drawn_facts(
+        invoice=LATER,
+        contact=CONTACT + "c | A | 20 | call | yes | 0.9",
+        allocation="allocation_id | invoice_id | date | amount_minor | known_at\n"
+        "1 | I | 19 | 100 | 21\nz | Z | 70 | 10 | 70",
+    )
+    assert experiment(Book(facts), instant("80"), 14).is_empty()
+
+
+# --- the draw -----------------------------------------------------------------------------------------------------
+
+
+def test_the_draw_leaves_out_about_the_share_asked_for() -> None:
+    day = date(2026, 1, 5)
+    out = [left_out(7, "E", f"C{k}", day, 0.05) for k in range(20_000)]
+    assert np.mean(out) == pytest.approx(0.05, abs=0.005)
+    again = [left_out(8, "E", f"C{k}", day, 0.05) for k in range(20_000)]
+    assert out != again
+
+
+def test_settings_can_be_changed_one_by_one() -> None:
+    assert replace(PLAIN, capacity=3).capacity == 3
