@@ -24,7 +24,9 @@ TEXTS = ("twin_id", "twin_form")
 class Watcher(Protocol):
     """One habit that documents keep to or break."""
 
-    columns: tuple[str, ...]
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What it adds to a document."""
 
     def seen(self, document: Row) -> Sequence[float | str | None]:
         """What `columns` say of it; null where there is nothing to compare."""
@@ -33,9 +35,19 @@ class Watcher(Protocol):
         """From here on it is known."""
 
 
-def watchers(facts: Facts, limits: Mapping[str, int]) -> tuple[Watcher, ...]:
+def watchers(facts: Facts, limits: Mapping[str, int], twins: Twins) -> tuple[Watcher, ...]:
     """Every watcher, knowing nothing yet but the entities' calendars and approval limits."""
-    return (Amounts(), Twins(), Accounts(), Limits(limits), Digits(), Hours(), Lags(), Loops(), Feeds(_calendars(facts)))
+    return (
+        Amounts(),
+        twins,
+        Accounts(),
+        Limits(limits),
+        Digits(),
+        Hours(),
+        Lags(),
+        Loops(),
+        Feeds(_calendars(facts)),
+    )
 
 
 def compared(facts: Facts, limits: Mapping[str, int] | None = None) -> pl.DataFrame:
@@ -46,8 +58,8 @@ def compared(facts: Facts, limits: Mapping[str, int] | None = None) -> pl.DataFr
     Columns are Float64 (`TEXTS` are words), null where there was nothing to compare with.
     """
     stream, back = documents(facts), taken_back(facts)
-    watching = watchers(facts, limits or {})
-    twins = next(w for w in watching if isinstance(w, Twins))
+    twins = Twins()
+    watching = watchers(facts, limits or {}, twins)
     returns = iter(back.iter_rows(named=True))
     coming = next(returns, None)
     said: list[tuple[float | str | None, ...]] = []
@@ -65,12 +77,10 @@ def compared(facts: Facts, limits: Mapping[str, int] | None = None) -> pl.DataFr
 
 def comparison_columns() -> tuple[str, ...]:
     """The numbers of `compared`, in order."""
-    watching = watchers(Facts.of({}), {})
+    watching = watchers(Facts.of({}), {}, Twins())
     return tuple(c for w in watching for c in w.columns if c not in TEXTS)
 
 
 def _calendars(facts: Facts) -> dict[str, Any]:
     rows = facts.latest("entity").select("entity_id", "country").iter_rows()
     return {entity: business_calendar(country, FIRST_YEAR, LAST_YEAR) for entity, country in rows}
-
-

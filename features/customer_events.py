@@ -18,11 +18,13 @@ def customer_event_frames(facts: Facts, masters: Masters) -> dict[str, pl.DataFr
     lost       a receivable of which a write-off settled half or more
     disputed   a dispute is open; its amount is null where the case names none
     unapplied  money that was received and is not allocated
+    noted      a credit note stands
     unbilled   an open order, less the invoices that name it
     """
     return {
         "lost": _event(losses(facts), masters, "amount_minor", "invoice_id", "instalment"),
         "disputed": _disputed(facts, masters),
+        "noted": _event(facts.spans("credit_note"), masters, "amount_minor", "credit_note_id"),
         "unapplied": _event(unapplied(facts), masters, "left_minor", "payment_id"),
         "unbilled": _event(unbilled(facts), masters, "left_minor", "order_id"),
     }

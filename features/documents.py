@@ -167,8 +167,12 @@ def _feed_days(booked: pl.DataFrame, zones: pl.DataFrame) -> pl.DataFrame:
     if counted.is_empty():
         return booked.clear()
     last = booked["known_day"].max()
-    first = counted.group_by("entity_id", "table").agg(pl.col("known_day").min().alias("_first")).sort("entity_id", "table")
-    days = first.with_columns(known_day=pl.date_ranges("_first", pl.lit(last, pl.Date), closed="left")).explode("known_day")
+    first = (
+        counted.group_by("entity_id", "table").agg(pl.col("known_day").min().alias("_first")).sort("entity_id", "table")
+    )
+    days = first.with_columns(known_day=pl.date_ranges("_first", pl.lit(last, pl.Date), closed="left")).explode(
+        "known_day"
+    )
     rows = days.drop_nulls("known_day").join(counted, on=["entity_id", "table", "known_day"], how="left")
     over = with_day_start(rows.with_columns(_over=pl.col("known_day") + timedelta(days=1)), "_over", zones, "known_at")
     return over.select(

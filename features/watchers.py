@@ -55,7 +55,9 @@ class Amounts:
             self._past[key].append(abs(document["amount_minor"]))
             self._most[key] = max(self._most[key], abs(document["amount_minor"]))
 
-    def _against(self, key: tuple[Any, ...], amount: int) -> tuple[float | None, float | None, float | None, float | None]:
+    def _against(
+        self, key: tuple[Any, ...], amount: int
+    ) -> tuple[float | None, float | None, float | None, float | None]:
         past = self._past[key]
         if len(past) < LEAST_DOCUMENTS:
             return None, None, None, None
@@ -136,7 +138,7 @@ class Limits:
         limit = self._limits.get(document["entity_id"])
         if not limit or document["home_minor"] is None or not is_outgoing(document):
             return None
-        return abs(document["home_minor"]) / limit
+        return abs(int(document["home_minor"])) / limit
 
 
 def _day_of(document: Row) -> tuple[Any, ...]:

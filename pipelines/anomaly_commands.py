@@ -47,7 +47,9 @@ def train_model(*, lake: str | None, mlruns: Path | None, limits: Path | None, r
             step=status.update,
         )
     about = done.model.about
-    screen.print(f"Champion: {done.version.label}, of {about['documents']:,} documents and {about['verdicts']} verdicts")
+    screen.print(
+        f"Champion: {done.version.label}, of {about['documents']:,} documents and {about['verdicts']} verdicts"
+    )
     screen.print("Next: duecast anomalies list")
 
 

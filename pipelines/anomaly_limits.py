@@ -1,7 +1,7 @@
 """Approval limits: how much a person may credit, write off or pay back alone, entity by entity, from a YAML file.
 
-    DE01: 5000.00
-    US01: 7500
+DE01: 5000.00
+US01: 7500
 """
 
 from pathlib import Path
@@ -31,7 +31,8 @@ def read_limits(path: Path | None, facts: Facts) -> dict[str, int]:
 
 def _limit(path: Path, entity: str, amount: str, currencies: dict[str, str]) -> int:
     if entity not in currencies:
-        raise BadSetting(f"{path}: no entity {entity!r}{nearest(entity, list(currencies))}; there are: {', '.join(sorted(currencies))}")
+        there = ", ".join(sorted(currencies))
+        raise BadSetting(f"{path}: no entity {entity!r}{nearest(entity, list(currencies))}; there are: {there}")
     try:
         minor = to_minor(amount, currencies[entity])
     except BadInput as error:

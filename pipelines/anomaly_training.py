@@ -78,10 +78,9 @@ def scored_lake(facts: Facts, model: AnomalyModel, limits: Mapping[str, int]) ->
 def _registered(model: AnomalyModel, frame: pl.DataFrame, versions: Mapping[str, int], mlruns: Path) -> ModelVersion:
     days = frame["known_at"].dt.date()
     first, last = days.min(), days.max()
-    assert isinstance(first, date) and isinstance(last, date)
+    assert isinstance(first, date)
+    assert isinstance(last, date)
     metrics = {"chance_mean": float(model.scored(frame)["chance"].to_numpy().mean())}
     lineage = registry.Lineage((first, last), versions, model.about, metrics)
     read = [*("entity_id", "table", "record_id"), *model.feature_names]
-    return registry.register(
-        model, frame.select(read), lineage, mlruns=mlruns, name=ANOMALIES, answer=AnomalyAnswer
-    )
+    return registry.register(model, frame.select(read), lineage, mlruns=mlruns, name=ANOMALIES, answer=AnomalyAnswer)

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import polars as pl
@@ -49,7 +50,7 @@ def run_worklist(
     moments = {e: last_known if as_of is None else book.day_start(as_of, e) for e in entities}
     if as_of is None and entity:
         book.time_zone(entity)  # refuses one that is not there
-    effect = _champion(mlruns, CONTACT_EFFECT)
+    effect: ContactEffect | None = _champion(mlruns, CONTACT_EFFECT)
     why = "" if effect is not None else not_learnt(book, settings.horizon_days)
     model = _champion(mlruns, PAYMENT_DATE)
     lists = []
@@ -131,11 +132,10 @@ def _without_digest() -> dict[str, pl.DataType]:
     return {name: dtype for name, dtype in CONTACT.schema.items() if name != "digest"}
 
 
-def _champion(mlruns: Path, name: str) -> ContactEffect | None:
+def _champion(mlruns: Path, name: str) -> Any:
     """The champion called `name`, checked and loaded; None where none was promoted."""
     version = champion(mlruns, name)
     if version is None:
         return None
     verify(version, mlruns)
-    found: ContactEffect = load(version, mlruns)
-    return found
+    return load(version, mlruns)

@@ -70,7 +70,9 @@ class AlertVerdicts:
     def standing(self) -> dict[str, Verdict]:
         """alert_id -> the newest verdict on it."""
         with self._db.reading() as connection:
-            rows: Sequence[Row[Any]] = connection.execute(select(alert_verdict).order_by(alert_verdict.c.position)).all()
+            rows: Sequence[Row[Any]] = connection.execute(
+                select(alert_verdict).order_by(alert_verdict.c.position)
+            ).all()
         return {row.alert_id: _verdict(row) for row in rows}
 
 

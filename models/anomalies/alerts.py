@@ -91,9 +91,7 @@ def with_stories(scored: pl.DataFrame) -> pl.DataFrame:
     )
     parts = [_anchored(rows, str(kind)) for (kind,), rows in numbered.group_by("kind", maintain_order=True)]
     named = pl.concat(parts).sort("_row") if parts else numbered.with_columns(_anchor=pl.lit(""))
-    ids = [
-        _alert_id(*row) for row in named.select("entity_id", "kind", pl.col("_anchor")).iter_rows()
-    ]
+    ids = [_alert_id(*row) for row in named.select("entity_id", "kind", pl.col("_anchor")).iter_rows()]
     return scored.with_columns(alert_id=pl.Series(ids, dtype=pl.String))
 
 

@@ -62,11 +62,7 @@ class Forest:
     @classmethod
     def of_json(cls, told: dict[str, Any]) -> "Forest":
         """The forest that `as_json` told of."""
-        trees = tuple(
-            Tree(*(np.array(t[k], dtype=np.int64) for k in ("left", "right", "column")),
-                 *(np.array(t[k], dtype=np.float64) for k in ("threshold", "depth")))
-            for t in told["trees"]
-        )  # fmt: skip
+        trees = tuple(_told_tree(tree) for tree in told["trees"])
         return cls(tuple(told["names"]), np.array(told["usual"], dtype=np.float64), trees, int(told["samples"]))
 
 
@@ -83,6 +79,12 @@ def fit_forest(values: Floats, names: tuple[str, ...], *, seed: int) -> Forest:
     return Forest(names, usual, trees, samples)
 
 
+def _told_tree(told: dict[str, Any]) -> Tree:
+    left, right, column = (np.array(told[k], dtype=np.int64) for k in ("left", "right", "column"))
+    threshold, depth = (np.array(told[k], dtype=np.float64) for k in ("threshold", "depth"))
+    return Tree(left, right, column, threshold, depth)
+
+
 def _tree(fitted: Any) -> Tree:
     left, right = (np.asarray(a, dtype=np.int64) for a in (fitted.children_left, fitted.children_right))
     leaf, own = left < 0, np.arange(len(left))
@@ -91,7 +93,9 @@ def _tree(fitted: Any) -> Tree:
         down[left[node]] = down[right[node]] = down[node] + 1
     more = np.array([float(_path_length(n)) for n in fitted.n_node_samples])
     column = np.where(leaf, 0, fitted.feature).astype(np.int64)
-    return Tree(np.where(leaf, own, left), np.where(leaf, own, right), column, np.asarray(fitted.threshold), down + more)
+    return Tree(
+        np.where(leaf, own, left), np.where(leaf, own, right), column, np.asarray(fitted.threshold), down + more
+    )
 
 
 def _leaves(tree: Tree, values: NDArray[np.float32]) -> Ints:

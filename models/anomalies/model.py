@@ -19,7 +19,7 @@ FORMAT = 1
 MODEL = "anomalies.json"
 EXPECTED_RATE = 0.005
 LEAST_DOCUMENTS = 200
-LEAST_VERDICTS = 20  # fewer leave the declared weights as they are
+LEAST_VERDICTS, LEAST_OF_EACH = 20, 3  # fewer, or fewer of real and of not, leave the declared weights as they are
 UNTOUCHED = 0.25  # what no rule says more of than this nobody had a reason to judge
 FOREST_COLUMNS = (
     "amount_z", "amount_times", "amount_most_times", "invoice_times", "invoice_most_times", "account_changed_days",
@@ -146,9 +146,15 @@ def train(
     found = strengths(frame)
     evidence = model._evidence(found, scores)
     combination = declared(evidence, weights, expected_rate)
-    if judged is not None and len(judged) >= LEAST_VERDICTS:
+    if judged is not None and _enough(judged):
         combination = _with_verdicts(combination, frame, found, evidence, judged)
     return AnomalyModel(forest, model.usual, model.spread, combination, expected_rate, len(frame))
+
+
+def _enough(judged: pl.DataFrame) -> bool:
+    """Whether people said enough, of both kinds: from one kind alone only the level could be learnt, and wrongly."""
+    real = int(judged["real"].sum())
+    return len(judged) >= LEAST_VERDICTS and min(real, len(judged) - real) >= LEAST_OF_EACH
 
 
 def _with_verdicts(
@@ -159,5 +165,3 @@ def _with_verdicts(
     used = (told.is_not_null() | untouched).to_numpy()
     real = told.fill_null(value=False).to_numpy()
     return learnt(prior, evidence[used], real[used], int(told.is_not_null().sum()))
-
-

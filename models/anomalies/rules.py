@@ -81,7 +81,9 @@ def _credit_amount() -> pl.Expr:
 
 def _weekday() -> pl.Expr:
     own = ramp(_col("own_weekday_share"), 0.08, 0.02)
-    return ramp(_col("weekday_share"), 0.02, 0.005) * pl.when(_col("own_weekday_share").is_null()).then(0.8).otherwise(own)
+    return ramp(_col("weekday_share"), 0.02, 0.005) * pl.when(_col("own_weekday_share").is_null()).then(0.8).otherwise(
+        own
+    )
 
 
 def _hour() -> pl.Expr:
@@ -96,7 +98,12 @@ def _refund_to_new_account() -> pl.Expr:
 
 def _paid_from_new_account() -> pl.Expr:
     unseen = _is((_col("account_seen") < 1) & (_col("account_on_file_same") < 1) & (_col("amount_minor") > 0))
-    return _of("payment") * unseen * ramp(_col("account_payments"), 3, 8) * (0.3 + 0.7 * ramp(_col("amount_times"), 1.2, 2.2))
+    return (
+        _of("payment")
+        * unseen
+        * ramp(_col("account_payments"), 3, 8)
+        * (0.3 + 0.7 * ramp(_col("amount_times"), 1.2, 2.2))
+    )
 
 
 def _near_limit() -> pl.Expr:

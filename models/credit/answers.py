@@ -103,7 +103,9 @@ def availability_of(row: Mapping[str, Any], rule: DefaultRule) -> tuple[Availabi
         return "none", f"nothing open, and last invoiced {idle:.0f} days ago; active customers are scored"
     settled = int(row["days_late_count"] or 0)
     if settled < OWN_HISTORY:
-        return "pooled", f"{settled} settled invoices of this customer; its own history counts from {OWN_HISTORY} on"
+        disputed = ", and all that is open is disputed" if opened and row["disputed_count"] >= opened else ""
+        own = f"its own history counts from {OWN_HISTORY} on{disputed}"
+        return "pooled", f"{settled} settled invoices of this customer; {own}"
     return "full", None
 
 
@@ -116,6 +118,6 @@ def _in_default(cause: str, rule: DefaultRule) -> str:
 
 
 def _no_history(row: Mapping[str, Any]) -> str:
-    if row["credited_count_365d"] or row.get("credit_notes"):
+    if row["credit_note_count"]:
         return "only credit notes so far, no invoice: nothing to judge by"
     return "no invoice so far: nothing to judge by"

@@ -114,7 +114,7 @@ CODES = (
     Code("silence", re.compile(r"paid_.*|days_since_(paid|settled|first_paid)"), "pays steadily", "silent", _silence),
     Code(
         "disputes",
-        re.compile(r"disputed_.*|credited_.*|dilution_share"),
+        re.compile(r"disputed_.*|credit(ed|_note)_.*|dilution_share"),
         "few disputes",
         "disputes and credits",
         _disputes,

@@ -232,7 +232,7 @@ def _expected_anyway(values: Floats, y: Floats, customers: Codes, seed: int) -> 
         "seed": seed,
         "deterministic": True,
         "force_row_wise": True,
-        "num_threads": 2,
+        "num_threads": 1,
         "verbosity": -1,
     }
     fold = customers % FOLDS
@@ -242,7 +242,7 @@ def _expected_anyway(values: Floats, y: Floats, customers: Codes, seed: int) -> 
         if not held.any() or not seen.any():
             continue
         data = lightgbm.Dataset(values[seen], y[seen])
-        expected[held] = lightgbm.train(parameters, data, num_boost_round=TREES).predict(values[held], num_threads=2)
+        expected[held] = lightgbm.train(parameters, data, num_boost_round=TREES).predict(values[held], num_threads=1)
     return expected
 
 

@@ -109,7 +109,8 @@ class Desk:
         """The next number after all that the entity has given."""
         if not self._last[table, entity]:
             ids = self.drafts[table].filter(pl.col("_entity") == entity)[f"{table}_id"]
-            self._last[table, entity] = ids.str.extract(r"^[A-Z]+-(\d+)", 1).cast(pl.Int64).max() or 0
+            numbers = ids.str.extract(r"^[A-Z]+-(\d+)", 1).cast(pl.Int64).drop_nulls().to_list()
+            self._last[table, entity] = max(numbers, default=0)
         self._last[table, entity] += 1
         return f"{PREFIXES[table]}-{self._last[table, entity]:06d}"
 

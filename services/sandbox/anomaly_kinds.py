@@ -118,7 +118,8 @@ def _invented(desk: Desk, base: Row) -> int:
     length = len(str(desk.usual(base)))
     first = int(desk.rng.integers(5, 10)) * 10 ** (length - 1)
     rest = int(desk.rng.integers(0, 10 ** (length - 3))) * 100
-    return first + rest + int(desk.pick([0, 50, 99]))
+    cents = int(desk.pick([0, 50, 99]))
+    return int(first + rest + cents)
 
 
 def backdated_posting(desk: Desk, _wanted: int) -> None:

@@ -22,12 +22,22 @@ from services.sandbox.options import WorldOptions
 from services.sandbox.world import World, simulate
 
 TODAY = date(2026, 1, 5)
-Say = Callable[[str], int]
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return simulate(WorldOptions(seed=11, customers=25, years=2, today=TODAY, shift_days_before_today=0, feed_faults=0))
+    options = WorldOptions(
+        seed=11,
+        customers=12,
+        years=2,
+        invoices_per_customer_year=30,
+        today=TODAY,
+        shift_days_before_today=0,
+        feed_faults=0,
+    )
+    return simulate(options)
 
 
 @pytest.fixture(scope="module")

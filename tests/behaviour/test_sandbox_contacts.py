@@ -70,9 +70,7 @@ def test_contacts_and_promises_keep_their_contracts(world: World, table) -> None
 def test_what_is_held_out_stays_as_it_would_have_been(world: World) -> None:
     """The last contact of a receivable decides: held out, it is paid as without; made, as with."""
     last = world.truth.contacts.sort("day").unique(RECEIVABLE, keep="last", maintain_order=True)
-    both = last.join(world.truth.receivables, on=RECEIVABLE).filter(
-        (pl.col("way") == "in_full") & ~pl.col("defaulted")
-    )
+    both = last.join(world.truth.receivables, on=RECEIVABLE).filter((pl.col("way") == "in_full") & ~pl.col("defaulted"))
     meant = pl.when("made").then("day_with").otherwise("day_without")
     assert len(both) > 200
     assert both.filter(meant != pl.col("settled_date")).is_empty()
@@ -87,7 +85,9 @@ def test_kinds_of_payers_respond_differently(world: World) -> None:
 
 def test_a_contact_never_delays(world: World) -> None:
     assert sooner(world).filter(pl.col("days_sooner") < 0).is_empty()
-    assert world.truth.contacts.filter(pl.col("day_with") <= pl.col("day"), pl.col("day_without") > pl.col("day")).is_empty()
+    assert world.truth.contacts.filter(
+        pl.col("day_with") <= pl.col("day"), pl.col("day_without") > pl.col("day")
+    ).is_empty()
 
 
 def test_those_on_the_list_are_drawn_with_the_stated_chance(world: World) -> None:

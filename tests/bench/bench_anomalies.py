@@ -11,7 +11,6 @@ False alerts are counted on the same seed's world without anomalies, at the thre
 
 import argparse
 import json
-
 from dataclasses import replace
 from pathlib import Path
 
@@ -150,15 +149,20 @@ def tables(found: list[dict[str, Figures]]) -> str:
     shown = ("recall", "precision", "false at 1 %", "false at 0.4 %", "false at 0.4 %, feed faults aside")
     for method in METHODS:
         lines.append(f"| {method} | {' | '.join(_spread(found, method, name) for name in shown)} |")
-    lines += ["", "| kind | recall, ours | without feedback | forest | z | precision, ours |", "|---|---|---|---|---|---|"]
+    lines += [
+        "",
+        "| kind | recall, ours | without feedback | forest | z | precision, ours |",
+        "|---|---|---|---|---|---|",
+    ]
     for kind in KINDS:
         recalls = " | ".join(_spread(found, method, f"recall {kind}") for method in METHODS)
         lines.append(f"| {kind} | {recalls} | {_spread(found, METHODS[0], f'precision {kind}')} |")
     alerts = found[0]["alerts"]
     lines += ["", "| alerts, one a story, with feedback | |", "|---|---|"]
     lines += [f"| {name} | {_spread(found, 'alerts', name)} |" for name in alerts]
-    lines += [f"| {m}: mean chance (odd share) | {_spread(found, m, 'chance_mean')} ({_spread(found, m, 'odd_share')}) |"
-              for m in METHODS[:2]]  # fmt: skip
+    for method in METHODS[:2]:
+        chance, odd = (_spread(found, method, name) for name in ("chance_mean", "odd_share"))
+        lines.append(f"| {method}: mean chance, and share that is odd | {chance}, {odd} |")
     return "\n".join(lines)
 
 

@@ -26,6 +26,7 @@ Draw = Callable[..., Facts]
 Tables = dict[str, str]
 Row = dict[str, object]
 Books = tuple[object, object]
+Moment = tuple[Tables, list[date]]
 
 LAST_DAY = 130
 PERIOD = KpiSettings(days=40)
@@ -111,7 +112,18 @@ HISTORIES: st.SearchStrategy[Tables] = st.fixed_dictionaries(
     }
 )  # fmt: skip
 
-LOOKS = st.lists(DAYS.map(lambda d: date(2024, 1, 1) + timedelta(days=int(d) - 1)), min_size=1, max_size=3)
+
+@st.composite
+def moments(draw: st.DrawFn) -> Moment:
+    """A history and days to look at it, mostly days at whose very start something is learnt."""
+    history = draw(HISTORIES)
+    learnt = [line.split(" | ")[2] for text in history.values() for line in text.splitlines()[1:]]
+    starts = sorted({int(instant) for instant in learnt if "." not in instant})
+    days = st.one_of(*([st.sampled_from(starts)] * 3 if starts else []), st.integers(1, LAST_DAY))
+    looks = draw(st.lists(days, min_size=1, max_size=3))
+    return history, [date(2024, 1, 1) + timedelta(days=day - 1) for day in looks]
+
+
 BY = st.sampled_from(["entity", "currency", "segment", "customer"])
 
 
@@ -159,9 +171,10 @@ def of_kpi(found: CollectionKpis, name: str) -> dict[Books, int]:
     return nonzero(sums)
 
 
-@given(history=HISTORIES, looks=LOOKS)
+@given(moment=moments())
 @several(100)
-def test_the_ageing_sums_to_the_ledger_to_the_cent(drawn_facts: Draw, history: Tables, looks: list[date]) -> None:
+def test_the_ageing_sums_to_the_ledger_to_the_cent(drawn_facts: Draw, moment: Moment) -> None:
+    history, looks = moment
     facts = drawn_facts(entity=ENTITY, **history)
     book = Book(facts)
     for on in looks:
@@ -174,9 +187,10 @@ def test_the_ageing_sums_to_the_ledger_to_the_cent(drawn_facts: Draw, history: T
             assert aged["bucket"].to_list() == list(LABELS) * (aged.height // len(LABELS))
 
 
-@given(history=HISTORIES, on=LOOKS, by=BY)
+@given(moment=moments(), by=BY)
 @several(40)
-def test_kpis_and_provision_tie_to_the_same_ageing(drawn_facts: Draw, history: Tables, on: list[date], by: str) -> None:
+def test_kpis_and_provision_tie_to_the_same_ageing(drawn_facts: Draw, moment: Moment, by: str) -> None:
+    history, on = moment
     facts = drawn_facts(entity=ENTITY, **history)
     book = Book(facts)
     by_hand = nonzero(open_by_hand(facts, cutoffs_of(book, on[0])))
@@ -190,12 +204,11 @@ def test_kpis_and_provision_tie_to_the_same_ageing(drawn_facts: Draw, history: T
     assert cells.filter(pl.col("provision_minor") != ((pl.col("debit_minor") * 15 + 500) // 1000)).is_empty()
 
 
-@given(history=HISTORIES, on=LOOKS)
+@given(moment=moments())
 @several(40)
-def test_what_was_open_and_sold_less_what_was_settled_is_what_is_open(
-    drawn_facts: Draw, history: Tables, on: list[date]
-) -> None:
+def test_what_was_open_and_sold_less_what_was_settled_is_what_is_open(drawn_facts: Draw, moment: Moment) -> None:
     """Beginning + sales - ending is what settled those receivables, but what old ones got before it began."""
+    history, on = moment
     facts = drawn_facts(entity=ENTITY, **history)
     book = Book(facts)
     cutoffs, began = cutoffs_of(book, on[0]), on[0] - timedelta(days=PERIOD.days)
@@ -217,12 +230,13 @@ def test_what_was_open_and_sold_less_what_was_settled_is_what_is_open(
     assert nonzero(moved) == nonzero(settled)
 
 
-@given(history=HISTORIES, on=LOOKS, by=BY, later=HISTORIES)
+@given(moment=moments(), by=BY, later=HISTORIES)
 @several(40)
 def test_nothing_learnt_at_or_after_the_day_changes_a_kpi(
-    drawn_facts: Draw, history: Tables, on: list[date], by: str, later: Tables
+    drawn_facts: Draw, moment: Moment, by: str, later: Tables
 ) -> None:
     """A replay with only what was known says the same; so does one in which all that came later is something else."""
+    history, on = moment
     facts, news = drawn_facts(entity=ENTITY, **history), drawn_facts(entity=ENTITY, **later)
     cutoffs = cutoffs_of(Book(facts), on[0])
 
@@ -242,9 +256,10 @@ def test_nothing_learnt_at_or_after_the_day_changes_a_kpi(
     assert told[0].rows == told[1].rows == told[2].rows
 
 
-@given(history=HISTORIES, on=LOOKS, random=st.randoms(use_true_random=False))
+@given(moment=moments(), random=st.randoms(use_true_random=False))
 @several(20)
-def test_the_order_of_rows_means_nothing(drawn_facts: Draw, history: Tables, on: list[date], random: object) -> None:
+def test_the_order_of_rows_means_nothing(drawn_facts: Draw, moment: Moment, random: object) -> None:
+    history, on = moment
     facts = drawn_facts(entity=ENTITY, **history)
     shuffled = Facts.of(
         {n: rows[random.sample(range(len(rows)), len(rows))] if len(rows) else rows for n, rows in facts.tables.items()}  # type: ignore[attr-defined]
@@ -255,10 +270,11 @@ def test_the_order_of_rows_means_nothing(drawn_facts: Draw, history: Tables, on:
     assert left == right
 
 
-@given(history=HISTORIES, on=LOOKS)
+@given(moment=moments())
 @several(40)
-def test_cash_is_allocated_or_unapplied(drawn_facts: Draw, history: Tables, on: list[date]) -> None:
+def test_cash_is_allocated_or_unapplied(drawn_facts: Draw, moment: Moment) -> None:
     """In one currency: payments received are what settled receivables and what is left, to the cent."""
+    history, on = moment
     in_euro = {name: text.replace("USD", "EUR") for name, text in history.items() if name != "fx_rate"}
     facts = drawn_facts(entity=ENTITY, **in_euro)
     book = Book(facts)

@@ -40,7 +40,8 @@ LEDGER = """known_at | invoice_id | issue_date | owed
  95 | split | 95 | 100:500 130:500"""
 CASH = """invoice_id | known_at | date | amount_minor
  old | 10 | 10 | 2000
- old | 40 | 40 | 5000
+ old | 11 | 11 | 1000
+ old | 40 | 40 | 4000
  paid | 70 | 70 | 4000"""
 
 
@@ -183,6 +184,21 @@ def test_promises_are_judged_by_the_ledger_with_a_tolerance(drawn_facts: Draw, d
     lenient = as_of(facts, day("99"), settings=KpiSettings(tolerance_days=2))
     assert values(lenient, "promise_kept_share") == ["0.7500"]
     assert values(as_of(facts, day("25"), settings=KpiSettings(tolerance_days=2)), "promise_kept_share") == ["0.5000"]
+
+
+def test_what_is_opened_again_later_was_settled_as_of_a_day_before(drawn_facts: Draw, day: Day) -> None:
+    facts = drawn_facts(
+        order="known_at | order_id | order_date | amount_minor | status\n 1 | O | 1 | 100 | billed",
+        invoice="known_at | issue_date | order_id | owed\n 3 | 3 | O | 9:100",
+        allocation="""allocation_id | known_at | date | amount_minor | deleted
+ a | 11 | 10 | 100 | no
+ a | 30 | 10 | 100 | yes
+ b | 40 | 40 | 100 | no""",
+    )
+    cycle = ("settled_count", "cycle_days_median", "cycle_days_p90")
+    assert values(as_of(facts, day("20")), *cycle) == ["1", "10.00", "10.00"]
+    assert values(as_of(facts, day("35")), *cycle) == ["0", None, None]
+    assert values(as_of(facts, day("50")), *cycle) == ["1", "39.00", "39.00"]
 
 
 def test_deductions_from_disputes_say_what_they_leave_out(drawn_facts: Draw, day: Day) -> None:

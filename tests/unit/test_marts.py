@@ -330,6 +330,20 @@ def test_what_dies_midway_leaves_the_old_tables(
     assert ask("SELECT count(*) FROM pg_namespace WHERE nspname = 'duecast_loading'") == [(0,)]
 
 
+def test_a_connection_that_breaks_midway_is_said_and_the_old_tables_stand(
+    star: Marts, database: str, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_postgresql(star, database)
+
+    def cut(connection: Connection, *_: object) -> None:
+        connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    monkeypatch.setattr(postgresql, "_copy", cut)
+    with pytest.raises(SourceError, match="the tables that were there stand"):
+        write_postgresql(star, database)
+    assert ask("SELECT count(*) FROM duecast.fact_kpi") == [(star["fact_kpi"].height,)]
+
+
 def test_readers_never_see_half(star: Marts, database: str, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     """At every step of the second export, others see the whole first."""
     write_postgresql(star, database)

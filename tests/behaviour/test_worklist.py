@@ -1,0 +1,120 @@
+"""The worklist on sandbox worlds: reverse causation, learning, recording a list as facts."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from features.book import Book
+from features.facts import Facts
+from features.lake import Lake
+from features.tables import CONTACT, TABLES
+from models.worklist.effect import fit_effect, lacking
+from models.worklist.experiment import contact_rows, experiment
+from models.worklist.settings import WorklistSettings
+from pipelines.cli import run
+from pipelines.worklist import record, run_worklist
+from services.sandbox.contact_options import ContactOptions
+from services.sandbox.options import WorldOptions
+from services.sandbox.world import World, simulate
+
+
+def world_of(**options: object) -> World:
+    return simulate(WorldOptions(seed=1, customers=100, years=2, contacts=ContactOptions(**options)))
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return world_of(effect="by_type")
+
+
+@pytest.fixture
+def lake(world: World, tmp_path: Path) -> Lake:
+    made = Lake(tmp_path / "lake")
+    for table in TABLES:
+        rows = world.known()[table.name]
+        if len(rows):
+            made.append(table, rows)
+    return made
+
+
+def test_what_a_person_decided_is_never_learnt_from() -> None:
+    world = world_of(policy="by_risk", effect="none", randomised_share=0.0)
+    book = Book(Facts.of(world.known()))
+    assert len(contact_rows(book, world.now())) > 300
+    rows = experiment(book, world.now(), 14)
+    assert lacking(rows) == "no randomised contacts yet (0 of 400 needed)"
+
+
+def test_reverse_causation_does_not_fool_the_estimate() -> None:
+    """Bad payers are called more and calling does nothing: what is learnt from the drawn half says so."""
+    world = simulate(
+        WorldOptions(
+            seed=2,
+            customers=150,
+            years=3,
+            contacts=ContactOptions(policy="by_risk", effect="none", randomised_share=0.6),
+        )
+    )
+    rows = experiment(Book(Facts.of(world.known())), world.now(), 14)
+    pooled = fit_effect(rows, 14).pooled
+    assert pooled.low - 0.03 < 0 < pooled.high + 0.03
+    assert abs(pooled.effect) < 0.10
+
+
+def test_a_list_recorded_twice_adds_nothing_and_is_seen_afterwards(world: World, lake: Lake, tmp_path: Path) -> None:
+    settings = WorklistSettings(capacity=2, holdout_share=0.3)
+    day = world.options.today - timedelta(days=10)
+    made = run_worklist(lake, tmp_path / "mlruns", settings, as_of=day)
+    first, again = record(lake, made), record(lake, made)
+    assert (first.landed, again.landed, again.duplicates) == (len(made.rows), 0, len(made.rows))
+    assert run_worklist(lake, tmp_path / "mlruns", settings, as_of=day) == made, "a list does not see itself"
+    drawn = lake.versions(CONTACT).filter(pl.col("source") == "duecast").collect()
+    assert dict(drawn.select("customer_id", "made").iter_rows()) == {r.customer_id: r.made for r in made.rows}
+    assert drawn["chance"].unique().to_list() == [0.7]
+    assert set(drawn["day"]) == {day}
+    later = run_worklist(lake, tmp_path / "mlruns", settings, as_of=day + timedelta(days=1))
+    held = {(h.entity_id, h.customer_id): {hold.hold for hold in h.holds} for h in later.held}
+    for row in made.rows:
+        assert (row.entity_id, row.customer_id) not in {(r.entity_id, r.customer_id) for r in later.rows}
+        told = held.get((row.entity_id, row.customer_id))
+        assert told is None or told & {"contacted", "held_out"}, "held, unless it has paid"
+
+
+def test_the_commands_train_list_and_write(
+    lake: Lake, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DUECAST_STATE_URL", f"sqlite:///{tmp_path / 'state.db'}")
+    where = ["--lake", str(tmp_path / "lake"), "--mlruns", str(tmp_path / "mlruns")]
+    days = ["--as-of", "2025-12-20", "--capacity", "2"]
+    assert run(["worklist", *days, *where]) == 0
+    assert "ranked by value at risk" in capsys.readouterr().out
+    assert run(["worklist", "train", *where]) == 0
+    assert "Champion: contact-effect/1" in capsys.readouterr().out
+    files = {name: tmp_path / name for name in ("list.csv", "list.json")}
+    outs = ["--out", str(files["list.csv"]), "--json", str(files["list.json"]), "--contact-cost", "0"]
+    assert run(["worklist", *days, *where, *outs]) == 0
+    told = json.loads(files["list.json"].read_text())
+    assert told["ranking"].startswith("value of a contact: learnt from")
+    assert len(told["rows"]) == len(pl.read_csv(files["list.csv"]))
+    capsys.readouterr()
+    assert run(["worklist", "--horizon", "20", *where]) == 2
+    assert "the effect was learnt for 14 days" in capsys.readouterr().err
+    assert run(["worklist", "--entity", "XX", *where]) == 2
+    assert "no entity 'XX'" in capsys.readouterr().err
+
+
+def test_too_few_drawn_contacts_train_nothing(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DUECAST_STATE_URL", f"sqlite:///{tmp_path / 'state.db'}")
+    lake = Lake(tmp_path / "lake")
+    for table in TABLES:
+        rows = world.known()[table.name]
+        if len(rows) and table is not CONTACT:
+            lake.append(table, rows)
+    where = ["--lake", str(tmp_path / "lake"), "--mlruns", str(tmp_path / "mlruns")]
+    assert run(["worklist", "train", *where]) == 2
+    assert "no randomised contacts yet (0 of 400 needed)" in capsys.readouterr().err

@@ -1,0 +1,159 @@
+"""Promises of the credit scorers: reasons add up, lateness never helps, one row answers as it does among many."""
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.customer_catalogue import customer_catalogue, direction
+from models.credit.boosters import BoosterSettings
+from models.credit.calibration import chance, fit_line
+from models.credit.codes import code_of
+from models.credit.portfolio_model import PortfolioModel, train_portfolio
+from models.credit.scale import GRADES, Scale, grade, wilson
+from models.credit.scorer import CreditScorer, fit_scorer
+from pipelines.credit_tables import load_portfolio
+
+NAMES = [d.name for d in customer_catalogue(("bureau_score",))]
+SMALL = BoosterSettings(trees=40, learning_rate=0.1, leaves=6, smallest_leaf=5, feature_share=0.5, l2=1, path_smooth=1)
+# A portfolio whose lateness is noise but for the newest month, so that unconstrained trees would break the promise.
+MONTHS = ("PAY_0", "PAY_2", "PAY_3", "PAY_4", "PAY_5", "PAY_6")
+
+
+def drawn_values(rows: int, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    values = np.abs(rng.normal(size=(rows, len(NAMES)))) * 20
+    values[rng.random(values.shape) < 0.15] = np.nan
+    return values
+
+
+@pytest.fixture(scope="module")
+def scorer() -> CreditScorer:
+    values = drawn_values(800, 1)
+    signal = np.nan_to_num(values[:, NAMES.index("worst_overdue_days")]) - 15
+    # against the direction of the field on purpose: those with a late mean do better here
+    signal -= 0.8 * np.nan_to_num(values[:, NAMES.index("days_late_mean")])
+    bad = (np.random.default_rng(2).random(800) < chance(signal / 6)).astype(np.float64)
+    return fit_scorer(
+        values,
+        bad,
+        names=NAMES,
+        groups=[code_of(name) for name in NAMES],
+        directions=[direction(name) for name in NAMES],
+        settings=SMALL,
+        rows_of=np.arange(800),
+        seed=3,
+    )[0]
+
+
+def portfolio(rows: int, seed: int) -> pl.DataFrame:
+    rng = np.random.default_rng(seed)
+    spec = load_portfolio("uci-credit-default")
+    columns = {name: rng.uniform(0, 50_000, rows) for name in spec.number_columns}
+    columns |= {name: rng.integers(-2, 4, rows).astype(float) for name in MONTHS}
+    columns["LIMIT_BAL"] = rng.uniform(10_000, 100_000, rows)
+    risk = np.maximum(columns["PAY_0"], 0) - 0.7 * np.maximum(columns["PAY_3"], 0) - 0.5
+    texts = {name: rng.integers(1, 4, rows).astype(str) for name in spec.category_columns}
+    bad = np.where(rng.random(rows) < chance(risk), "1", "0")
+    return pl.DataFrame({"ID": [str(k) for k in range(rows)], spec.target.column: bad, **texts, **columns})
+
+
+@pytest.fixture(scope="module")
+def cards() -> PortfolioModel:
+    return train_portfolio(portfolio(700, 1), load_portfolio("uci-credit-default"), seed=5, settings=SMALL)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), rows=st.integers(1, 30))
+def test_typical_points_reasons_and_clipping_sum_to_the_score(scorer: CreditScorer, seed: int, rows: int) -> None:
+    values = drawn_values(rows, seed) * 3
+    told = scorer.parts(values)
+    np.testing.assert_allclose(told.typical + told.groups.sum(axis=1) + told.clipping, told.points, atol=1e-6)
+    np.testing.assert_allclose(told.points, scorer.scale.points(scorer.log_odds(values)))
+
+
+def test_the_scale_ends_are_said_as_a_reason_of_their_own(scorer: CreditScorer) -> None:
+    narrow = CreditScorer(
+        scorer.names, scorer.groups, scorer.directions, scorer.boosters, scorer.line, Scale(lowest=599, highest=600)
+    )
+    told = narrow.parts(drawn_values(50, 4))
+    assert np.abs(told.clipping).max() > 1
+    assert told.points.min() >= 599
+    np.testing.assert_allclose(told.typical + told.groups.sum(axis=1) + told.clipping, told.points, atol=1e-6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), column=st.integers(0, len(NAMES) - 1), more=st.floats(0.01, 200))
+def test_raising_a_feature_never_moves_the_risk_against_its_direction(
+    scorer: CreditScorer, seed: int, column: int, more: float
+) -> None:
+    values = drawn_values(20, seed)
+    raised = values.copy()
+    raised[:, column] += more
+    change = scorer.pd(raised) - scorer.pd(values)
+    sign = direction(NAMES[column])
+    assert (change * sign >= 0).all()
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10_000), rows=st.integers(2, 40))
+def test_a_row_alone_gets_the_bits_that_it_gets_among_many(
+    scorer: CreditScorer, cards: PortfolioModel, seed: int, rows: int
+) -> None:
+    values, table = drawn_values(rows, seed), portfolio(rows, seed)
+    together, asked = scorer.parts(values), cards.scores(table)
+    for k in range(rows):
+        alone = scorer.parts(values[k : k + 1])
+        assert alone.points[0] == together.points[k]
+        assert (alone.groups[0] == together.groups[k]).all()
+        assert cards.scores(table[k : k + 1]) == [asked[k]]
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), month=st.sampled_from(MONTHS), more=st.integers(1, 6))
+def test_a_later_month_never_lowers_a_borrower_s_risk(cards: PortfolioModel, seed: int, month: str, more: int) -> None:
+    """In the table itself, not in one feature: every number that lateness feeds moves with it."""
+    table = portfolio(20, seed).with_columns(pl.col(month).clip(lower_bound=0))
+    later = table.with_columns(pl.col(month) + more)
+    assert (cards.pd(later) >= cards.pd(table)).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_a_portfolio_s_reasons_sum_to_its_score(cards: PortfolioModel, seed: int) -> None:
+    for score in cards.scores(portfolio(5, seed)):
+        assert score.typical_score + sum(r.points for r in score.reasons) == pytest.approx(score.score, abs=1e-6)
+        assert 300 <= score.score <= 850
+        assert score.grade == grade(score.pd)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), slope=st.floats(-2, 3), rows=st.integers(10, 200))
+def test_calibration_keeps_the_order_and_hits_the_mean(seed: int, slope: float, rows: int) -> None:
+    rng = np.random.default_rng(seed)
+    raw = rng.normal(-2, 2, rows)
+    bad = (rng.random(rows) < chance(slope * raw)).astype(np.float64)
+    bad[:2] = 0, 1
+    line = fit_line(raw, bad)
+    assert line.slope > 0
+    assert chance(line.apply(raw)).mean() == pytest.approx(bad.mean(), abs=1.5 / rows)
+
+
+@settings(max_examples=100, deadline=None)
+@given(pd=st.floats(0, 1), higher=st.floats(0, 1))
+def test_grades_and_points_fall_as_the_chance_rises(pd: float, higher: float) -> None:
+    low, high = sorted((pd, higher))
+    assert list(GRADES).index(grade(low)) <= list(GRADES).index(grade(high))
+    odds = np.log(np.clip([low, high], 1e-9, 1 - 1e-9)) - np.log1p(-np.clip([low, high], 1e-9, 1 - 1e-9))
+    better, worse = Scale().points(odds)
+    assert better >= worse
+
+
+@settings(max_examples=100, deadline=None)
+@given(count=st.integers(1, 500), data=st.data())
+def test_wilson_holds_the_share(count: int, data: st.DataObject) -> None:
+    events = data.draw(st.integers(0, count))
+    low, high = wilson(events, count)
+    assert 0 <= low <= events / count + 1e-12
+    assert events / count - 1e-12 <= high <= 1

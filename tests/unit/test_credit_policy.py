@@ -1,0 +1,287 @@
+"""Availability, expected losses, limits, blocked orders and counterfactuals on customers made by hand."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime
+
+import numpy as np
+import polars as pl
+import pytest
+
+from features.book import Book
+from features.customers import DefaultRule
+from features.errors import BadSetting
+from features.exposures import exposures, open_orders
+from features.facts import Facts
+from models.credit.answers import CreditScore, availability_of
+from models.credit.counterfactuals import CHANGES, counterfactuals
+from models.credit.losses import LossSettings, expected_losses
+from models.credit.policy import BlockedOrder, CreditLimit, LimitSettings, blocked_orders, credit_limits
+from models.credit.scale import Scale, grade
+from models.credit.scorer import CreditScorer
+
+Draw = Callable[..., Facts]
+Instant = Callable[[str], datetime]
+RULE = DefaultRule()
+
+
+def score(customer: str = "A", pd: float | None = 0.02, cause: str | None = None) -> CreditScore:
+    known = pd is not None and cause is None
+    return CreditScore(
+        entity_id="E",
+        customer_id=customer,
+        cutoff_day=date(2024, 2, 9),
+        horizon_days=180,
+        availability="full" if known or cause else "none",
+        availability_reason="in default already" if cause else None if known else "no invoice so far",
+        default_cause=cause,
+        pd=1.0 if cause else pd,
+        score=600.0 if known else None,
+        grade=grade(pd) if known and pd is not None else None,
+        typical_score=600.0 if known else None,
+        reasons=(),
+        signals={},
+        signals_missing=(),
+    )
+
+
+def asked(facts: Facts, at: datetime) -> tuple[Book, pl.DataFrame, pl.DataFrame]:
+    book = Book(facts)
+    frame = book.in_default(book.customer_features(book.customers_as_of(at)), RULE)
+    return book, frame, exposures(frame, book.facts, book.states, book.masters)
+
+
+def availabilities(facts: Facts, at: datetime) -> dict[str, tuple[str, str | None]]:
+    _, frame, _ = asked(facts, at)
+    return {row["customer_id"]: availability_of(row, RULE) for row in frame.iter_rows(named=True)}
+
+
+def test_what_is_said_of_customers_of_whom_there_is_little_to_say(drawn_facts: Draw, instant: Instant) -> None:
+    found = availabilities(
+        drawn_facts(
+            customer="customer_id\nnobody",
+            invoice="""
+            invoice_id | customer_id | issue_date | owed
+            I          | one         | 5          | 60:1000
+            D          | disputed    | 5          | 60:1000
+            O          | overdue     | 5          | 10:1000
+            """,
+            credit_note="credit_note_id | customer_id | issue_date | amount_minor\nC | credits | 9 | -50",
+            dispute="dispute_id | customer_id | invoice_id | opened_on | status\nX | disputed | D | 8 | open",
+        ),
+        instant("40"),
+    )
+    assert found["nobody"] == ("none", "no invoice so far: nothing to judge by")
+    assert found["credits"] == ("none", "only credit notes so far, no invoice: nothing to judge by")
+    for customer in ("one", "overdue"):
+        assert found[customer][0] == "pooled"
+        assert str(found[customer][1]).startswith("0 settled invoices of this customer")
+    assert found["disputed"][0] == "pooled"
+    assert "all that is open is disputed" in str(found["disputed"][1])
+
+
+def test_who_is_in_default_or_long_gone_is_said_to_be(drawn_facts: Draw, instant: Instant) -> None:
+    facts = drawn_facts(
+        invoice="""
+        invoice_id | customer_id | issue_date | owed
+        I          | late        | 5          | 10:100000
+        G          | gone        | 5          | 10:1000
+        """,
+        allocation="invoice_id | date | amount_minor\nG | 10 | 1000",
+    )
+    found = availabilities(facts, instant("400"))
+    assert found["late"] == (
+        "full",
+        "in default already: something is 90 or more days past due; stated, not by the model",
+    )
+    assert found["gone"] == ("none", "nothing open, and last invoiced 395 days ago; active customers are scored")
+
+
+THREE = """
+invoice_id | customer_id | issue_date | currency | owed
+I          | A           | 5          | EUR      | 20:100000
+J          | A           | 5          | USD      | 20:333
+K          | B           | 5          | EUR      | 20:77777
+L          | C           | 5          | EUR      | 20:5
+"""
+
+
+def test_expected_loss_is_pd_x_lgd_x_ead_discounted_in_whole_cents(drawn_facts: Draw, instant: Instant) -> None:
+    _, _, held = asked(drawn_facts(invoice=THREE), instant("40"))
+    scores = [score("A", 0.02), score("B", cause="overdue"), score("C", None)]
+    told = expected_losses(held, scores, LossSettings(lgd=0.5, discount_rate=0.1))
+    by_book = {(loss.customer_id, loss.currency): loss for loss in told}
+    discount = 1.1 ** -(90 / 365)
+    assert by_book["A", "EUR"].loss_minor == round(100_000 * 0.02 * 0.5 * discount)
+    assert by_book["A", "USD"].loss_minor == round(333 * 0.02 * 0.5 * discount)
+    assert (by_book["B", "EUR"].loss_minor, by_book["B", "EUR"].discount) == (38_889, 1.0)  # 38,888.5, half up
+    assert (by_book["C", "EUR"].loss_minor, by_book["C", "EUR"].ead_minor) == (None, 5)
+    assert by_book["C", "EUR"].availability == "none"
+
+
+def test_orders_count_towards_the_exposure_where_that_is_switched_on(drawn_facts: Draw, instant: Instant) -> None:
+    order = "order_id | order_date | amount_minor | status\nS | 3 | 5000 | open"
+    _, _, held = asked(drawn_facts(invoice=THREE, order=order), instant("40"))
+    scores = [score(c) for c in "ABC"]
+    for count, expected in ((False, 100_000), (True, 105_000)):
+        told = expected_losses(held, scores, LossSettings(count_orders=count))
+        assert told[0].ead_minor == expected
+
+
+BOUGHT = """
+invoice_id | customer_id | issue_date | owed
+I          | A           | 5          | 35:600000
+"""
+ORDERS = """
+order_id | customer_id | order_date | amount_minor | status
+S1       | A           | 6          | 300000       | open
+S2       | A           | 7          | 900000       | open
+S3       | A           | 8          | 100000       | open
+"""
+SETTINGS = LimitSettings(appetite=100, lgd=0.5, capacity_factor=2.0, round_to=500)
+
+
+def limits(
+    facts: Facts, at: datetime, told: CreditScore, settings: LimitSettings
+) -> tuple[CreditLimit, list[BlockedOrder]]:
+    book, frame, held = asked(facts, at)
+    found = credit_limits(frame, [told], held, {"E": "EUR"}, settings)
+    return found[0], blocked_orders(open_orders(frame, book.facts, book.masters), found, settings)
+
+
+def test_the_limit_is_the_smaller_of_risk_and_capacity_rounded_down(drawn_facts: Draw, instant: Instant) -> None:
+    facts = drawn_facts(invoice=BOUGHT, customer="customer_id | credit_limit_minor\nA | 1200000")
+    safe, _ = limits(facts, instant("40"), score(pd=0.001), SETTINGS)
+    # 6,000.00 invoiced in 35 days, so 5,142.86 in 30; terms of 30 days; twice that, down to 500s
+    assert (safe.limit_minor, safe.decided_by) == (1_000_000, "capacity")
+    assert (safe.exposure_minor, safe.used_share, safe.on_file_share) == (600_000, 0.6, 0.5)
+    risky, _ = limits(facts, instant("40"), score(pd=0.03), SETTINGS)
+    assert (risky.limit_minor, risky.decided_by) == (650_000, "risk")  # 100 / (0.03 x 0.5) = 6,666.67
+
+
+def test_orders_that_do_not_fit_are_blocked_and_a_later_smaller_one_may_fit(
+    drawn_facts: Draw, instant: Instant
+) -> None:
+    limit, blocked = limits(drawn_facts(invoice=BOUGHT, order=ORDERS), instant("40"), score(pd=0.001), SETTINGS)
+    assert limit.exposure_minor == 1_900_000
+    assert [(order.order_id, order.why) for order in blocked] == [
+        ("S2", "8,000.00 EUR over the limit of 10,000 EUR"),
+    ]
+
+
+def test_what_counts_as_exposure_can_be_switched(drawn_facts: Draw, instant: Instant) -> None:
+    facts = drawn_facts(invoice=BOUGHT, order=ORDERS)
+    only_orders, _ = limits(facts, instant("40"), score(), replace(SETTINGS, count_receivables=False))
+    only_open, _ = limits(facts, instant("40"), score(), replace(SETTINGS, count_orders=False))
+    assert (only_orders.exposure_minor, only_open.exposure_minor) == (1_300_000, 600_000)
+    with pytest.raises(BadSetting, match="neither receivables nor orders"):
+        replace(SETTINGS, count_receivables=False, count_orders=False)
+
+
+def test_in_default_the_limit_is_zero_and_every_order_is_blocked(drawn_facts: Draw, instant: Instant) -> None:
+    facts = drawn_facts(invoice=BOUGHT, order=ORDERS)
+    limit, blocked = limits(facts, instant("40"), score(cause="overdue"), SETTINGS)
+    assert (limit.limit_minor, limit.decided_by, limit.used_share) == (0, "default", None)
+    assert {order.why for order in blocked} == {"in default already"}
+
+
+def test_a_missing_rate_is_said_and_nothing_is_suggested(drawn_facts: Draw, instant: Instant) -> None:
+    mixed = BOUGHT.replace("issue_date |", "issue_date | currency |").replace("| 5          |", "| 5 | EUR |")
+    facts = drawn_facts(invoice=mixed + "U | A | 5 | USD | 35:100", order=ORDERS)
+    limit, blocked = limits(facts, instant("40"), score(), SETTINGS)
+    why = "no rate from USD to EUR was known: load exchange rates"
+    assert (limit.availability, limit.availability_reason) == ("none", why)
+    assert (limit.exposure_minor, limit.limit_minor, limit.used_share) == (None, None, None)
+    assert blocked[0].why == f"no limit can be suggested: {why}"
+
+
+def test_with_a_rate_two_currencies_add_up_in_the_entity_s(drawn_facts: Draw, instant: Instant) -> None:
+    mixed = BOUGHT.replace("issue_date |", "issue_date | currency |").replace("| 5          |", "| 5 | EUR |")
+    rate = "currency | day | rate\nUSD | 1 | 0.9"
+    limit, _ = limits(
+        drawn_facts(invoice=mixed + "U | A | 5 | USD | 35:100", fx_rate=rate), instant("40"), score(), SETTINGS
+    )
+    assert (limit.availability, limit.exposure_minor) == ("full", 600_090)
+
+
+def test_no_score_no_limit(drawn_facts: Draw, instant: Instant) -> None:
+    limit, _ = limits(drawn_facts(invoice=BOUGHT), instant("40"), score(pd=None), SETTINGS)
+    assert (limit.availability, limit.limit_minor, limit.exposure_minor) == ("none", None, 600_000)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"appetite": -1}, {"lgd": 0.0}, {"lgd": 1.1}, {"capacity_factor": -1.0}, {"round_to": 0}, {"fallback_days": 0}],
+)
+def test_a_policy_that_cannot_be_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(BadSetting, match="allowed"):
+        LimitSettings(**wrong)  # type: ignore[arg-type]
+
+
+def test_loss_settings_that_cannot_be_are_refused() -> None:
+    for wrong in ({"lgd": -0.1}, {"lgd": 1.1}, {"discount_rate": -0.1}):
+        with pytest.raises(BadSetting, match="allowed"):
+            LossSettings(**wrong)
+    with pytest.raises(BadSetting, match="allowed"):
+        Scale(lowest=800, highest=700)
+
+
+class Additive:
+    """A booster by hand: log-odds rise with lateness and use of the limit."""
+
+    NAMES = ("days_late_share_late_90d", "worst_overdue_days", "limit_utilisation", "tenure_days")
+
+    def predict(self, values: np.ndarray, **_: object) -> np.ndarray:
+        known = np.nan_to_num(values)
+        return -5.0 + 3.0 * known[:, 0] + 0.03 * known[:, 1] + 1.0 * known[:, 2]
+
+
+def by_hand() -> CreditScorer:
+    from models.credit.calibration import Line
+
+    names = Additive.NAMES
+    return CreditScorer(names, names, (1, 1, 0, 0), (Additive(),), Line(0.0, 1.0), Scale())
+
+
+CUSTOMER = {
+    "entity_id": "E",
+    "customer_id": "A",
+    "days_late_count_90d": 10.0,
+    "days_late_share_late_90d": 0.4,
+    "days_late_mean_90d": 12.0,
+    "late_31_count_90d": 1.0,
+    "worst_overdue_days": 40.0,
+    "open_count": 5.0,
+    "open_cents": 9000.0,
+    **{f"overdue_{days}_{what}": float(days < 40) * 2 for days in (0, 30, 60, 90) for what in ("count", "cents")},
+    "overdue_share": 0.3,
+    "limit_utilisation": 0.9,
+    "limit_utilisation_with_orders": 0.9,
+    "unbilled_cents": 0.0,
+    "credit_limit_cents": 10_000,
+    "tenure_days": 900.0,
+}
+
+
+def test_small_changes_that_go_with_a_better_grade_are_named_smallest_first() -> None:
+    frame = pl.DataFrame([CUSTOMER])
+    scorer = by_hand()
+    assert grade(float(scorer.pd(frame.select(Additive.NAMES).to_numpy())[0])) == "F"
+    found = counterfactuals(scorer, frame)
+    assert found
+    assert found[0].words == "with 2 fewer late invoices in 90 days the grade is E"
+    assert all(way.grade < "F" and way.pd < 0.25 for way in found)
+    assert all("association" in way.note for way in found)
+
+
+def test_no_change_is_offered_for_what_is_not_there_to_change() -> None:
+    fine = CUSTOMER | {"days_late_share_late_90d": 0.0, "worst_overdue_days": None, "limit_utilisation": None}
+    fine |= {"tenure_days": 1.0}
+    assert all(change.moves(fine, step) is None for change in CHANGES for step in change.steps)
+    assert counterfactuals(by_hand(), pl.DataFrame([fine])) == []
+
+
+def test_only_declared_features_are_ever_changed() -> None:
+    moved = {name for change in CHANGES for step in change.steps for name in change.moves(CUSTOMER, step) or {}}
+    assert moved
+    assert not {name for name in moved if name.startswith(("segment", "entity", "tenure", "attribute", "terms"))}
