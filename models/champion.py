@@ -109,6 +109,16 @@ def load(version: ModelVersion, mlruns: Path, *, loader: str | None = None) -> A
     return resolve(loader or _loader(version.name)).load(mlruns / version.folder)
 
 
+def ready(mlruns: Path, name: str) -> tuple[ModelVersion, Any]:
+    """The champion called `name`, checked and loaded; `NotFound`, with the command that makes one, without."""
+    version = champion(mlruns, name)
+    if version is None:
+        command = "duecast train" if name == PAYMENT_DATE else f"duecast train {name}"
+        raise NotFound(f"no {name} model in {mlruns}: run `{command}` first")
+    verify(version, mlruns)
+    return version, load(version, mlruns)
+
+
 def resolve(loader: str) -> Any:
     """The class behind `module:Class`."""
     module, _, attribute = loader.partition(":")

@@ -1,6 +1,6 @@
 """What `duecast anomalies` shows and writes: tables of at most 100 columns, and the same as JSON."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,25 +14,37 @@ from rich.text import Text
 from features.facts import Facts
 from features.lake import Lake
 from models.anomalies.alerts import Alert, Budget
+from models.anomalies.model import EXPECTED_RATE
 from models.anomalies.wording import money
-from pipelines.anomalies import AnomalyDesk, Found, as_json
+from models.champion import ANOMALIES, ready
 from pipelines.anomaly_limits import read_limits
 from pipelines.anomaly_training import train_anomalies
 from pipelines.screen import WIDTH, console
 from services.alerts import AlertVerdicts, Verdict
+from services.anomaly_desk import AnomalyDesk, Found
 from services.settings import quieten, read_settings
 from services.store import Store
 
 
 @contextmanager
-def _desk(lake: str | None, mlruns: Path | None, limits: Path | None) -> Iterator[AnomalyDesk]:
+def _desk(lake: str | None, mlruns: Path | None) -> Iterator[tuple[AnomalyDesk, AlertVerdicts, str]]:
+    """The desk, what people said, and the model's label."""
     settings = read_settings(lake=lake, mlruns=mlruns)
+    version, model = ready(settings.mlruns, ANOMALIES)
     with Store(settings.state_url) as store:
-        yield AnomalyDesk(Lake(settings.lake), settings.mlruns, AlertVerdicts(store.database), limits=limits)
+        yield AnomalyDesk(model, Facts.read(Lake(settings.lake))), AlertVerdicts(store.database), version.label
 
 
-def train_model(*, lake: str | None, mlruns: Path | None, limits: Path | None, rate: float, seed: int) -> None:
-    """Train with all verdicts, register, promote."""
+def train_and_show(
+    *,
+    lake: str | None,
+    mlruns: Path | None,
+    report: Path,
+    seed: int,
+    limits: Path | None = None,
+    odd_rate: float = EXPECTED_RATE,
+) -> None:
+    """Train with all verdicts, register, promote. There is nothing to report: what is odd is known to people only."""
     quieten()
     settings, screen = read_settings(lake=lake, mlruns=mlruns), console()
     source = Lake(settings.lake)
@@ -41,8 +53,8 @@ def train_model(*, lake: str | None, mlruns: Path | None, limits: Path | None, r
             source,
             settings.mlruns,
             verdicts=AlertVerdicts(store.database).standing().values(),
-            limits=read_limits(limits, Facts.read(source)) if limits else None,
-            expected_rate=rate,
+            limits=read_limits(limits, Facts.read(source)),
+            expected_rate=odd_rate,
             seed=seed,
             step=status.update,
         )
@@ -58,52 +70,46 @@ def list_alerts(
     budget: Budget,
     since: date | None,
     entity: str | None,
-    limits: Path | None,
     json_out: Path | None,
     lake: str | None,
     mlruns: Path | None,
 ) -> None:
     """The alerts within the budget, and which rules could not speak."""
-    with _desk(lake, mlruns, limits) as desk:
-        told = desk.alerts(budget, since=since, entity=entity)
+    with _desk(lake, mlruns) as (desk, verdicts, label):
+        told = desk.alerts(budget, since=since, entity=entity, settled=verdicts.standing())
     screen = console()
     screen.print(_table(told))
     for words in told.silent:
         screen.print(f"! {words}", markup=False)
     if json_out is not None:
-        said = {"model": told.model, "documents": told.documents, "silent": told.silent, "alerts": as_json(told.alerts)}
-        json_out.write_bytes(msgspec.json.format(msgspec.json.encode(said)))
+        _write(json_out, {"model": label, "documents": told.documents, "silent": told.silent, "alerts": told.alerts})
 
 
-def show_alert(
-    alert_id: str, *, limits: Path | None, json_out: Path | None, lake: str | None, mlruns: Path | None
-) -> None:
+def show_alert(alert_id: str, *, json_out: Path | None, lake: str | None, mlruns: Path | None) -> None:
     """One alert with all of its evidence and what was said of it."""
-    with _desk(lake, mlruns, limits) as desk:
-        alert, history = desk.show(alert_id)
+    with _desk(lake, mlruns) as (desk, verdicts, _):
+        alert, history = desk.alert(alert_id), verdicts.history(alert_id)
     _show(console(), alert, history)
     if json_out is not None:
-        said = {**as_json([alert])[0], "verdicts": [msgspec.to_builtins(v) for v in history]}
-        json_out.write_bytes(msgspec.json.format(msgspec.json.encode(said)))
+        _write(json_out, {**msgspec.to_builtins(alert), "verdicts": history})
 
 
 def judge_alert(
-    alert_id: str,
-    verdict: str,
-    *,
-    who: str | None,
-    why: str,
-    limits: Path | None,
-    lake: str | None,
-    mlruns: Path | None,
+    alert_id: str, verdict: str, *, who: str | None, why: str, lake: str | None, mlruns: Path | None
 ) -> None:
     """Keep a verdict and say what follows from it."""
     person = read_settings(user=who).user
-    with _desk(lake, mlruns, limits) as desk:
-        said = desk.judge(alert_id, verdict, who=person, why=why, at=datetime.now(UTC))
+    with _desk(lake, mlruns) as (desk, verdicts, _):
+        said = desk.judged(alert_id, verdict, who=person, why=why, at=datetime.now(UTC))
+        verdicts.add(said)
     screen = console()
     screen.print(f"{alert_id}: {said.verdict}, says {said.who}. It is told no more.", markup=False)
-    screen.print("`duecast anomalies train` learns from it.", markup=False)
+    screen.print("`duecast train anomalies` learns from it.", markup=False)
+
+
+def _write(path: Path, content: Mapping[str, object]) -> None:
+    """As JSON; amounts stay in minor units beside their currency."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(content)))
 
 
 def _table(told: Found) -> Table:

@@ -8,7 +8,6 @@ from pathlib import Path
 import polars as pl
 
 from features.comparisons import compared
-from features.facts import Facts
 from features.lake import Lake
 from models import registry
 from models.anomalies.model import EXPECTED_RATE, JUDGED, AnomalyModel, train
@@ -54,7 +53,7 @@ def train_anomalies(
     step("comparing every document with what was known before it")
     frame = compared(facts, limits)
     step("training")
-    model = train(frame, judged=judged_documents(verdicts), expected_rate=expected_rate, seed=seed)
+    model = train(frame, judged=judged_documents(verdicts), limits=limits, expected_rate=expected_rate, seed=seed)
     step("registering")
     return TrainedAnomalies(_registered(model, frame, versions, mlruns), model)
 
@@ -68,11 +67,6 @@ def judged_documents(verdicts: Iterable[Verdict]) -> pl.DataFrame:
     ]
     keys = [c for c in JUDGED if c != "real"]
     return pl.DataFrame(rows, schema=JUDGED).unique(keys, keep="last", maintain_order=True)
-
-
-def scored_lake(facts: Facts, model: AnomalyModel, limits: Mapping[str, int]) -> pl.DataFrame:
-    """Every document of the facts with its comparisons and its chance."""
-    return model.scored(compared(facts, limits))
 
 
 def _registered(model: AnomalyModel, frame: pl.DataFrame, versions: Mapping[str, int], mlruns: Path) -> ModelVersion:

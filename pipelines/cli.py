@@ -12,7 +12,17 @@ from typing import Annotated, Literal, NoReturn
 import typer
 
 from features.errors import BadSetting, DuecastError
-from pipelines import cli_anomalies, cli_cash, cli_credit, cli_errors, cli_export, cli_kpis, cli_parties, cli_worklist
+from pipelines import (
+    cli_anomalies,
+    cli_cash,
+    cli_credit,
+    cli_errors,
+    cli_export,
+    cli_kpis,
+    cli_parties,
+    cli_train,
+    cli_worklist,
+)
 from pipelines.cli_options import (
     SCORE_ENDINGS,
     Day,
@@ -90,47 +100,6 @@ def ingest(
     if mapping is None:
         raise BadSetting("--mapping is missing; allowed: ibm-ar, highradius, sandbox or a YAML file of your own")
     ingest_into(data=data, url=url, mapping=mapping, token_file=token_file, quarantine=quarantine, lake=lake)
-
-
-@app.command()
-def train(
-    model: Annotated[str, typer.Argument(help="Which model: payment-date, credit-risk, ...")] = "payment-date",
-    lake: Lake = None,
-    mlruns: Models = None,
-    report: Annotated[Path, typer.Option(help="Folder for the backtest's report.", callback=folder)] = Path(
-        ".duecast/report"
-    ),
-    seed: Seed = 7,
-    data: Annotated[
-        Path | None, typer.Option(help="credit-risk: a portfolio table instead of the lake.", metavar="FILE")
-    ] = None,
-    mapping: Annotated[
-        str | None, typer.Option(help="credit-risk: how to read it, a shipped name or a YAML file.", metavar="M")
-    ] = None,
-    horizon_days: Annotated[int | None, typer.Option(help="credit-risk: days ahead; 180.", metavar="N")] = None,
-    late_days: Annotated[int | None, typer.Option(help="credit-risk: days late that are a default; 90.")] = None,
-    materiality: Annotated[
-        int | None, typer.Option(help="credit-risk: smaller open amounts do not count; 100.", metavar="AMOUNT")
-    ] = None,
-) -> None:
-    """Backtest, train on everything the lake knows, register the model and make it the champion.
-
-    Examples:  duecast train
-
-    duecast train credit-risk --late-days 60
-
-    duecast train credit-risk --data UCI_Credit_Card.csv --mapping uci-credit-default
-    """
-    from pipelines.trainers import run_training
-
-    given = {
-        "data": data,
-        "mapping": mapping,
-        "horizon_days": horizon_days,
-        "late_days": late_days,
-        "materiality": materiality,
-    }
-    run_training(model, given, lake=lake, mlruns=mlruns, report=report, seed=seed)
 
 
 @app.command()
@@ -291,6 +260,7 @@ app.add_typer(cli_anomalies.app, name="anomalies")
 app.add_typer(cli_errors.app, name="errors")
 app.add_typer(cli_kpis.app, name="kpis")
 app.add_typer(cli_parties.app, name="parties")
+app.command("train")(cli_train.train)
 app.command("export")(cli_export.export)
 app.add_typer(cli_worklist.app, name="worklist")
 

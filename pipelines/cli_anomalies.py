@@ -1,12 +1,11 @@
 """`duecast anomalies`: what is odd in the books, why, and what people say of it."""
 
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from pipelines.cli_options import JsonOut, Lake, Models, Seed, Who, Why, as_date
+from pipelines.cli_options import JsonOut, Lake, Models, Who, Why, as_date
 
 app = typer.Typer(
     help="Odd invoices, payments, master data and feeds, within an alert budget.",
@@ -14,30 +13,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-Limits = Annotated[
-    Path | None,
-    typer.Option(help="Approval limits, a YAML file of ENTITY: AMOUNT; none where left out.", metavar="FILE"),
-]
 AlertId = Annotated[str, typer.Argument(help="The alert's id, as listed.", metavar="ALERT")]
-
-
-@app.command("train")
-def anomalies_train(
-    limits: Limits = None,
-    rate: Annotated[
-        float, typer.Option(help="Share of documents expected to be odd.", min=0.0001, max=0.2, metavar="SHARE")
-    ] = 0.005,
-    seed: Seed = 7,
-    lake: Lake = None,
-    mlruns: Models = None,
-) -> None:
-    """Learn what is usual from everything the lake knows, and from every verdict; register it as the champion.
-
-    Example:  duecast anomalies train --limits limits.yaml
-    """
-    from pipelines.anomaly_commands import train_model
-
-    train_model(lake=lake, mlruns=mlruns, limits=limits, rate=rate, seed=seed)
 
 
 @app.command("list")
@@ -51,7 +27,6 @@ def anomalies_list(
         typer.Option(help="Only what was learnt since this day, UTC.", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD"),
     ] = None,
     entity: Annotated[str | None, typer.Option(help="Only this legal entity.", metavar="ID")] = None,
-    limits: Limits = None,
     json_out: JsonOut = None,
     lake: Lake = None,
     mlruns: Models = None,
@@ -67,7 +42,6 @@ def anomalies_list(
         budget=Budget(budget, per_day),
         since=as_date(since),
         entity=entity,
-        limits=limits,
         json_out=json_out,
         lake=lake,
         mlruns=mlruns,
@@ -76,7 +50,7 @@ def anomalies_list(
 
 @app.command("show")
 def anomalies_show(
-    alert: AlertId, limits: Limits = None, json_out: JsonOut = None, lake: Lake = None, mlruns: Models = None
+    alert: AlertId, json_out: JsonOut = None, lake: Lake = None, mlruns: Models = None
 ) -> None:
     """One alert: all of its evidence, its documents, what was said of it and by whom.
 
@@ -84,7 +58,7 @@ def anomalies_show(
     """
     from pipelines.anomaly_commands import show_alert
 
-    show_alert(alert, limits=limits, json_out=json_out, lake=lake, mlruns=mlruns)
+    show_alert(alert, json_out=json_out, lake=lake, mlruns=mlruns)
 
 
 @app.command("judge")
@@ -93,7 +67,6 @@ def anomalies_judge(
     verdict: Annotated[Literal["real", "not"], typer.Argument(help="Was it really odd?")],
     why: Why,
     who: Who = None,
-    limits: Limits = None,
     lake: Lake = None,
     mlruns: Models = None,
 ) -> None:
@@ -103,4 +76,4 @@ def anomalies_judge(
     """
     from pipelines.anomaly_commands import judge_alert
 
-    judge_alert(alert, verdict, who=who, why=why, limits=limits, lake=lake, mlruns=mlruns)
+    judge_alert(alert, verdict, who=who, why=why, lake=lake, mlruns=mlruns)

@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 from features.errors import BadSetting, NotFound
-from models.champion import CREDIT_RISK, PAYMENT_DATE
+from models.champion import ANOMALIES, CREDIT_RISK, PAYMENT_DATE
 from pipelines.strict_yaml import nearest
 
 
@@ -24,6 +24,7 @@ TRAINERS = {
         "pipelines.credit_commands:train_and_show",
         ("data", "mapping", "horizon_days", "late_days", "materiality"),
     ),
+    ANOMALIES: Trainer("pipelines.anomaly_commands:train_and_show", ("limits", "odd_rate")),
 }
 
 

@@ -56,11 +56,12 @@ class KpiValue(msgspec.Struct, frozen=True, kw_only=True):
 class CollectionKpis(msgspec.Struct, frozen=True, kw_only=True):
     """Every KPI of every group, of each currency first, then converted, everything last.
 
+    as_of        the day or instant asked for, ISO 8601
     silent       entities of which nothing at all is known as of T: they have no rows
     definitions  KPI -> title, unit, formula
     """
 
-    as_of: date | datetime
+    as_of: str
     days: int
     by: str
     group_currency: str | None
@@ -94,7 +95,7 @@ def collection_kpis(
     if group_currency is not None:
         groups += group_currency_groups(views, measures, by, GroupRates.of(at, group_currency))
     return CollectionKpis(
-        as_of=as_of,
+        as_of=as_of.isoformat(),
         days=chosen.days,
         by=by,
         group_currency=group_currency,

@@ -1,7 +1,8 @@
 """The anomaly model: rules and a forest on what each document was compared with, one calibrated chance."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,10 @@ JUDGED: dict[str, pl.DataType] = {k: pl.String() for k in KEY} | {"real": pl.Boo
 
 @dataclass(frozen=True)
 class AnomalyModel:
-    """`usual` and `spread` are of the forest's score over the training documents."""
+    """`usual` and `spread` are of the forest's score over the training documents.
+
+    limits  the approval limits that documents are compared with: entity_id -> minor units of its currency
+    """
 
     forest: Forest
     usual: float
@@ -41,6 +45,7 @@ class AnomalyModel:
     combination: Combination
     expected_rate: float
     documents: int
+    limits: Mapping[str, int]
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -95,6 +100,7 @@ class AnomalyModel:
             "combination": self.combination.as_json(),
             "expected_rate": self.expected_rate,
             "documents": self.documents,
+            "limits": dict(self.limits),
         }
         (folder / MODEL).write_text(json.dumps(content, allow_nan=False))
 
@@ -113,8 +119,9 @@ class AnomalyModel:
                 Combination.of_json(told["combination"]),
                 float(told["expected_rate"]),
                 int(told["documents"]),
+                {str(entity): int(limit) for entity, limit in told["limits"].items()},
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise StateError(
                 f"{path} cannot be read as an anomaly model ({type(error).__name__}: {error}); register it again"
             ) from error
@@ -126,11 +133,17 @@ def forest_values(frame: pl.DataFrame) -> Floats:
 
 
 def train(
-    frame: pl.DataFrame, *, judged: pl.DataFrame | None = None, expected_rate: float = EXPECTED_RATE, seed: int = 7
+    frame: pl.DataFrame,
+    *,
+    judged: pl.DataFrame | None = None,
+    limits: Mapping[str, int] | None = None,
+    expected_rate: float = EXPECTED_RATE,
+    seed: int = 7,
 ) -> AnomalyModel:
     """A model of the documents in `frame` (of `features.comparisons.compared`), all of them of the past.
 
     judged  JUDGED rows: what people said of documents; fewer than `LEAST_VERDICTS` are too few to learn from
+    limits  those that `frame` was compared with
 
     `BadInput` where there are too few documents to tell what is usual.
     """
@@ -140,15 +153,15 @@ def train(
     scores = forest.score(forest_values(frame))
     usual, high = np.quantile(scores, [0.5, 0.99])
     weights = np.array([r.weight for r in RULES])
-    model = AnomalyModel(
-        forest, float(usual), max(float(high - usual), 1e-3), Combination(weights, 0.0, 0), expected_rate, len(frame)
-    )
+    plain = Combination(weights, 0.0, 0)
+    spread = max(float(high - usual), 1e-3)
+    model = AnomalyModel(forest, float(usual), spread, plain, expected_rate, len(frame), limits or {})
     found = strengths(frame)
     evidence = model._evidence(found, scores)
     combination = declared(evidence, weights, expected_rate)
     if judged is not None and _enough(judged):
         combination = _with_verdicts(combination, frame, found, evidence, judged)
-    return AnomalyModel(forest, model.usual, model.spread, combination, expected_rate, len(frame))
+    return replace(model, combination=combination)
 
 
 def _enough(judged: pl.DataFrame) -> bool:

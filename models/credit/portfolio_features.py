@@ -151,4 +151,5 @@ def _added(parts: list[Floats]) -> Floats:
 
 def _since(months: Floats, bound: float) -> Floats:
     above = months > bound
-    return np.where(above.any(axis=1), above.argmax(axis=1), months.shape[1]).astype(np.float64)
+    since: Floats = np.where(above.any(axis=1), above.argmax(axis=1), months.shape[1]).astype(np.float64)
+    return since

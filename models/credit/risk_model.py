@@ -6,7 +6,7 @@ model.scores(book.in_default(book.customer_features(book.customers_as_of(as_of))
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from models.scorer import feature_values
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-# Chosen on worlds 1 to 3 of the sandbox; small trees, since defaults are few and a customer's months are alike.
+# Small trees, since defaults are few and a customer's months are alike. Set by judgement, not by a search.
 SETTINGS = BoosterSettings(
     trees=200, learning_rate=0.04, leaves=5, smallest_leaf=60, feature_share=0.3, l2=20.0, path_smooth=20.0, repeats=2
 )
@@ -75,12 +75,13 @@ def train(
     rule: DefaultRule,
     *,
     seed: int,
-    settings: BoosterSettings = SETTINGS,
+    settings: BoosterSettings | None = None,
 ) -> CreditRiskModel:
     """Train on customer FEATURE rows with their outcomes; what is not `learnable` is left aside.
 
     `BadInput` where too few customers went into default, or too few did not.
     """
+    settings = settings or SETTINGS
     rows = learnable(frame)
     bad, who = rows["defaulted"].cast(pl.Float64).to_numpy(), customer_numbers(rows)
     require_both(bad, who, "customers")
@@ -104,7 +105,7 @@ def train(
         "slope": scorer.line.slope,
         "seed": seed,
         **{f"rule_{name}": value for name, value in asdict(rule).items()},
-        **{f"trees_{name}": value for name, value in asdict(replace(settings)).items()},
+        **{f"trees_{name}": value for name, value in asdict(settings).items()},
     }
     return CreditRiskModel(scorer, rule, about)
 

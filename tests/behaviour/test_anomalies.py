@@ -21,9 +21,9 @@ from models.anomalies.alerts import Budget, choose, found, with_stories
 from models.anomalies.forest import Forest, fit_forest
 from models.anomalies.model import FOREST_COLUMNS, AnomalyModel, forest_values, train
 from models.anomalies.rules import RULES, silent, strengths
-from pipelines.anomalies import AnomalyDesk
+from models.champion import ANOMALIES, ready
 from pipelines.anomaly_limits import read_limits
-from pipelines.anomaly_training import judged_documents, train_anomalies
+from pipelines.anomaly_training import judged_documents
 from pipelines.cli import run
 from services.alerts import AlertVerdicts, Verdict
 from services.database import Database
@@ -304,15 +304,15 @@ def test_from_the_lake_to_a_verdict_and_back(
     for name, rows in world.known().items():
         if len(rows):
             lake.append(table(name), rows)
-    database = Database(f"sqlite:///{tmp_path}/state.db")
-    with pytest.raises(NotFound, match="duecast anomalies train"):
-        AnomalyDesk(lake, mlruns, AlertVerdicts(database))
-    database.close()
-    done = train_anomalies(lake, mlruns)
-    assert done.version.label == "anomalies/1"
+    with pytest.raises(NotFound, match="duecast train anomalies"):
+        ready(mlruns, ANOMALIES)
+    limits = tmp_path / "limits.yaml"
+    limits.write_text("DE01: 5000.00\n")
     monkeypatch.setenv("DUECAST_LAKE", str(tmp_path / "lake"))
     monkeypatch.setenv("DUECAST_MLRUNS", str(mlruns))
     monkeypatch.setenv("DUECAST_STATE_URL", f"sqlite:///{tmp_path}/state.db")
+    assert run(["train", "anomalies", "--limits", str(limits)]) == 0
+    assert "anomalies/1" in capsys.readouterr().out
     out = tmp_path / "alerts.json"
     assert run(["anomalies", "list", "--budget", "0.004", "--json", str(out)]) == 0
     listed = json.loads(out.read_text())

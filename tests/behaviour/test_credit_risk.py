@@ -29,7 +29,7 @@ from services.sandbox.world import simulate
 
 RULE = DefaultRule(late_days=60)
 MIX = {"punctual": 0.3, "payment_run": 0.2, "stretcher": 0.1, "declining": 0.4}
-FAST = replace(risk_model.SETTINGS, trees=80, learning_rate=0.08, repeats=1)
+FAST = replace(risk_model.SETTINGS, trees=60, learning_rate=0.1, repeats=1)
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,8 @@ reasons: {late: late, size: size}
 numbers: [{column: size, reason: size}]
 categories: [{column: kind, reason: size}]
 series:
-  - {name: late, columns: [m1, m2, m3], reason: late, at_least: 0, summaries: [months, last, mean, max, min, trend, spread],
-     count_above: [1], since_above: 1}
+  - {name: late, columns: [m1, m2, m3], reason: late, at_least: 0, count_above: [1], since_above: 1,
+     summaries: [months, last, mean, max, min, trend, spread]}
   - {name: part, over: late, under: size, reason: late, summaries: [months]}
   - {name: step, over: late, under: late, under_back: 1, reason: late, summaries: [max]}
 """
@@ -134,7 +134,7 @@ def test_a_damaged_model_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="is not of a credit-risk model"):
         CreditRiskModel.load(tmp_path / "m")
     (tmp_path / "m" / "booster-0.txt").unlink()
-    with pytest.raises(StateError, match="booster-0.txt cannot be read"):
+    with pytest.raises(StateError, match=r"booster-0\.txt cannot be read"):
         PortfolioModel.load(tmp_path / "m")
     (tmp_path / "m" / "model.json").write_text("{}")
     with pytest.raises(StateError, match="saved by another version"):

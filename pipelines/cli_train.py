@@ -1,0 +1,59 @@
+"""`duecast train`: every model that there is, each with its own options."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.cli_options import Lake, Models, Seed, folder
+
+
+def train(
+    model: Annotated[str, typer.Argument(help="Which model: payment-date, credit-risk, ...")] = "payment-date",
+    lake: Lake = None,
+    mlruns: Models = None,
+    report: Annotated[Path, typer.Option(help="Folder for the backtest's report.", callback=folder)] = Path(
+        ".duecast/report"
+    ),
+    seed: Seed = 7,
+    data: Annotated[
+        Path | None, typer.Option(help="credit-risk: a portfolio table instead of the lake.", metavar="FILE")
+    ] = None,
+    mapping: Annotated[
+        str | None, typer.Option(help="credit-risk: how to read it, a shipped name or a YAML file.", metavar="M")
+    ] = None,
+    horizon_days: Annotated[int | None, typer.Option(help="credit-risk: days ahead; 180.", metavar="N")] = None,
+    late_days: Annotated[int | None, typer.Option(help="credit-risk: days late that are a default; 90.")] = None,
+    materiality: Annotated[
+        int | None, typer.Option(help="credit-risk: smaller open amounts do not count; 100.", metavar="AMOUNT")
+    ] = None,
+    limits: Annotated[
+        Path | None, typer.Option(help="anomalies: approval limits, a YAML file of ENTITY: AMOUNT.", metavar="FILE")
+    ] = None,
+    odd_rate: Annotated[
+        float | None,
+        typer.Option(help="anomalies: share of documents expected odd; 0.005.", metavar="SHARE", min=0.0001, max=0.2),
+    ] = None,
+) -> None:
+    """Backtest, train on everything the lake knows, register the model and make it the champion.
+
+    Examples:  duecast train
+
+    duecast train credit-risk --late-days 60
+
+    duecast train anomalies --limits limits.yaml
+
+    duecast train credit-risk --data UCI_Credit_Card.csv --mapping uci-credit-default
+    """
+    from pipelines.trainers import run_training
+
+    given = {
+        "data": data,
+        "mapping": mapping,
+        "horizon_days": horizon_days,
+        "late_days": late_days,
+        "materiality": materiality,
+        "limits": limits,
+        "odd_rate": odd_rate,
+    }
+    run_training(model, given, lake=lake, mlruns=mlruns, report=report, seed=seed)

@@ -1,0 +1,75 @@
+"""Alerts of one state of the lake: what the model finds odd, less what people have settled."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+
+import polars as pl
+
+from features.comparisons import compared
+from features.errors import NotFound
+from features.facts import Facts
+from models.anomalies.alerts import Alert, Budget, choose, found, with_stories
+from models.anomalies.model import AnomalyModel
+from models.anomalies.rules import silent
+from services.alerts import Verdict
+
+
+@dataclass(frozen=True)
+class Found:
+    """alerts within the budget, of so many documents; `silent`: which rules could not speak, and why."""
+
+    alerts: tuple[Alert, ...]
+    documents: int
+    silent: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AnomalyDesk:
+    """`model` on every document of `facts`. The first question compares them all, which takes its time."""
+
+    model: AnomalyModel
+    facts: Facts
+
+    @cached_property
+    def _told(self) -> pl.DataFrame:
+        return with_stories(self.model.scored(compared(self.facts, self.model.limits)))
+
+    @cached_property
+    def _entities(self) -> list[str]:
+        return sorted(self.facts.latest("entity")["entity_id"])
+
+    def alerts(
+        self,
+        budget: Budget,
+        *,
+        since: date | None = None,
+        entity: str | None = None,
+        settled: Collection[str] = (),
+    ) -> Found:
+        """The likeliest first, of what was learnt since a day (UTC) in an entity.
+
+        settled  ids of the alerts that people have judged: told no more
+        """
+        if entity is not None and entity not in self._entities:
+            raise NotFound(f"no entity {entity!r}; there are: {', '.join(self._entities) or 'none'}")
+        told = self._told
+        if since is not None:
+            told = told.filter(pl.col("known_at").dt.date() >= since)
+        if entity is not None:
+            told = told.filter(pl.col("entity_id") == entity)
+        picked = choose(told, budget, settled=settled)
+        return Found(tuple(picked), len(told), tuple(silent(self.model.limits, self._entities)))
+
+    def alert(self, alert_id: str) -> Alert:
+        """One alert, judged or not; `NotFound` where no document belongs to it."""
+        alerts = found(self._told, alert_id)
+        if not alerts:
+            raise NotFound(f"no alert {alert_id!r}; list them first")
+        return alerts[0]
+
+    def judged(self, alert_id: str, verdict: str, *, who: str, why: str, at: datetime) -> Verdict:
+        """What a person says of an alert, ready to be kept; raises as `alert`."""
+        alert = self.alert(alert_id)
+        return Verdict(alert_id, alert.entity_id, verdict, at, who, why, alert.documents)
