@@ -20,7 +20,7 @@ from models.champion import ANOMALIES, ready
 from pipelines.anomaly_limits import read_limits
 from pipelines.anomaly_training import train_anomalies
 from pipelines.screen import WIDTH, console
-from services.alerts import AlertVerdicts, Verdict
+from services.alerts import AlertVerdicts, Verdict, verdict_on
 from services.anomaly_desk import AnomalyDesk, Found
 from services.settings import quieten, read_settings
 from services.store import Store
@@ -100,7 +100,7 @@ def judge_alert(
     """Keep a verdict and say what follows from it."""
     person = read_settings(user=who).user
     with _desk(lake, mlruns) as (desk, verdicts, _):
-        said = desk.judged(alert_id, verdict, who=person, why=why, at=datetime.now(UTC))
+        said = verdict_on(desk.alert(alert_id), verdict, who=person, why=why, at=datetime.now(UTC))
         verdicts.add(said)
     screen = console()
     screen.print(f"{alert_id}: {said.verdict}, says {said.who}. It is told no more.", markup=False)

@@ -21,7 +21,7 @@ from models.cash.forecast import DRAWS, claims_of, drawn
 from models.cash.model import CashModel
 from models.cash.open_items import DatesPayments, open_items
 from models.cash.scenarios import Scenario
-from models.champion import CASH_FORECAST, PAYMENT_DATE, ModelVersion, champion, load, verify
+from models.champion import CASH_FORECAST, PAYMENT_DATE, ready
 from pipelines.cash_training import fit_rehearsed
 from pipelines.strict_yaml import decode
 
@@ -89,9 +89,9 @@ def champions_of(mlruns: Path) -> tuple[DatesPayments, CashModel]:
 
     The cash model names the payment-date version that serves now, which may be a later one than it was trained with.
     """
-    dated, label = _champion(mlruns, PAYMENT_DATE, "duecast train")
-    model, _ = _champion(mlruns, CASH_FORECAST, "duecast cash train")
-    return dated, replace(model, rests_on=label)
+    version, dated = ready(mlruns, PAYMENT_DATE)
+    _, model = ready(mlruns, CASH_FORECAST)
+    return dated, replace(model, rests_on=version.label)
 
 
 def read_scenario(path: Path) -> Scenario:
@@ -143,14 +143,6 @@ def _rows(told: CashForecast) -> list[dict[str, Any]]:
         for period, inflows in (("week", series.weekly), ("day", series.daily))
         for inflow in inflows
     ]
-
-
-def _champion(mlruns: Path, name: str, command: str) -> tuple[Any, str]:
-    version: ModelVersion | None = champion(mlruns, name)
-    if version is None:
-        raise NotFound(f"no {name} model in {mlruns}: run `{command}` first")
-    verify(version, mlruns)
-    return load(version, mlruns), version.label
 
 
 def _nothing(book: Book, asked: Asked) -> str:

@@ -36,8 +36,8 @@ def show_forecast(
     screen.print(f"Resting on {base.rests_on}, {base.draws:,} draws. Why an earlier one was off: duecast cash explain")
 
 
-def train_and_register(*, lake: str | None, mlruns: Path | None, seed: int) -> None:
-    """Train, register, promote, and say what was learnt."""
+def train_and_show(*, lake: str | None, mlruns: Path | None, report: Path, seed: int) -> None:
+    """Train, register, promote, and say what was learnt, which is all there is to report."""
     quieten()
     settings, screen = read_settings(lake=lake, mlruns=mlruns), console()
     with screen.status("training") as status:

@@ -49,9 +49,7 @@ def anomalies_list(
 
 
 @app.command("show")
-def anomalies_show(
-    alert: AlertId, json_out: JsonOut = None, lake: Lake = None, mlruns: Models = None
-) -> None:
+def anomalies_show(alert: AlertId, json_out: JsonOut = None, lake: Lake = None, mlruns: Models = None) -> None:
     """One alert: all of its evidence, its documents, what was said of it and by whom.
 
     Example:  duecast anomalies show 3f1c9a0b7d2e4f56

@@ -61,17 +61,6 @@ def forecast(
 
 
 @app.command()
-def train(lake: Lake = None, mlruns: Models = None, seed: Seed = 7) -> None:
-    """Rehearse forecasts of the past, learn from what became of them, register the model and make it the champion.
-
-    Example:  duecast cash train
-    """
-    from pipelines.cash_commands import train_and_register
-
-    train_and_register(lake=lake, mlruns=mlruns, seed=seed)
-
-
-@app.command()
 def explain(
     since: Annotated[
         datetime, typer.Option("--from", help="The day of the forecast.", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")

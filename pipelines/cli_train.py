@@ -9,7 +9,9 @@ from pipelines.cli_options import Lake, Models, Seed, folder
 
 
 def train(
-    model: Annotated[str, typer.Argument(help="Which model: payment-date, credit-risk, ...")] = "payment-date",
+    model: Annotated[
+        str, typer.Argument(help="payment-date, credit-risk, cash-forecast, anomalies or contact-effect.")
+    ] = "payment-date",
     lake: Lake = None,
     mlruns: Models = None,
     report: Annotated[Path, typer.Option(help="Folder for the backtest's report.", callback=folder)] = Path(
@@ -22,7 +24,9 @@ def train(
     mapping: Annotated[
         str | None, typer.Option(help="credit-risk: how to read it, a shipped name or a YAML file.", metavar="M")
     ] = None,
-    horizon_days: Annotated[int | None, typer.Option(help="credit-risk: days ahead; 180.", metavar="N")] = None,
+    horizon_days: Annotated[
+        int | None, typer.Option(help="credit-risk, contact-effect: days ahead; 180, 14.", metavar="N")
+    ] = None,
     late_days: Annotated[int | None, typer.Option(help="credit-risk: days late that are a default; 90.")] = None,
     materiality: Annotated[
         int | None, typer.Option(help="credit-risk: smaller open amounts do not count; 100.", metavar="AMOUNT")

@@ -89,14 +89,3 @@ def worklist(
         lake=lake,
         mlruns=mlruns,
     )
-
-
-@app.command("train")
-def worklist_train(horizon: Horizon = 14, seed: Seed = 7, lake: Lake = None, mlruns: Models = None) -> None:
-    """Learn from the drawn contacts of the lake what a contact changes, and register it as contact-effect.
-
-    Example:  duecast worklist train --horizon 14
-    """
-    from pipelines.worklist_commands import train_worklist
-
-    train_worklist(horizon=horizon, seed=seed, lake=lake, mlruns=mlruns)

@@ -10,18 +10,14 @@ import polars as pl
 from features.book import Book
 from features.customers import DefaultRule
 from features.errors import BadInput, NotFound
-from features.exposures import exposures, open_orders
 from features.facts import Facts
 from features.lake import Lake
-from features.recoveries import loss_share
 from models import registry
-from models.champion import CREDIT_RISK, ModelVersion, champion, load, verify
+from models.champion import CREDIT_RISK, ModelVersion, ready
 from models.credit import backtest, risk_model
 from models.credit.answers import CreditScore
 from models.credit.backtest import CreditEvaluation
-from models.credit.counterfactuals import Counterfactual, counterfactuals
-from models.credit.losses import ExpectedLoss, LossSettings, expected_losses
-from models.credit.policy import BlockedOrder, CreditLimit, LimitSettings, blocked_orders, credit_limits
+from models.credit.opinions import ScoredCustomers, scored
 from models.credit.report import write_backtest
 from models.credit.risk_model import CreditRiskModel
 from pipelines.train import read_at_rest
@@ -42,16 +38,6 @@ class TrainedCredit:
     version: ModelVersion
     model: CreditRiskModel
     evaluation: CreditEvaluation
-
-
-@dataclass(frozen=True)
-class Customers:
-    """Customers as of an instant with the champion's scores. `frame`: the customer FEATURE frame, row for row."""
-
-    book: Book
-    model: CreditRiskModel
-    frame: pl.DataFrame
-    scores: list[CreditScore]
 
 
 def train_credit_risk(
@@ -128,16 +114,12 @@ def snapshot_frame(book: Book, rule: DefaultRule) -> pl.DataFrame:
 
 def scored_customers(
     lake: Lake, mlruns: Path, *, as_of: date | None = None, entity: str | None = None, customer: str | None = None
-) -> Customers:
+) -> ScoredCustomers:
     """Every customer known as of a day (its start where each entity is), or of one entity, with the champion's scores.
 
     as_of  None: with all there is. `NotFound` without a champion or such customers
     """
-    version = champion(mlruns, CREDIT_RISK)
-    if version is None:
-        raise NotFound(f"no credit-risk model in {mlruns}: run `duecast train credit-risk` first")
-    verify(version, mlruns)
-    model = load(version, mlruns)
+    _, model = ready(mlruns, CREDIT_RISK)
     book = Book(Facts.read(lake))
     subjects = _subjects(book, as_of, entity)
     if customer is not None:
@@ -146,45 +128,6 @@ def scored_customers(
         whom = f"customer {customer!r} is not" if customer else "no customer is"
         raise NotFound(f"{whom} known as of {as_of or 'now'}; choose another day, or ingest customers")
     return scored(book, model, subjects)
-
-
-def scored(book: Book, model: CreditRiskModel, subjects: pl.DataFrame) -> Customers:
-    """SNAPSHOT subjects with the model's scores."""
-    frame = book.in_default(book.customer_features(subjects), model.rule)
-    return Customers(book, model, frame, model.scores(frame))
-
-
-def limits_of(asked: Customers, settings: LimitSettings) -> tuple[list[CreditLimit], list[BlockedOrder]]:
-    """Every customer's limit, and the open orders that the limits would block."""
-    book = asked.book
-    held = exposures(asked.frame, book.facts, book.states, book.masters)
-    home = dict(book.zones.select("entity_id", "entity_currency").iter_rows())
-    limits = credit_limits(asked.frame, asked.scores, held, home, settings)
-    return limits, blocked_orders(open_orders(asked.frame, book.facts, book.masters), limits, settings)
-
-
-def losses_of(asked: Customers, settings: LossSettings) -> list[ExpectedLoss]:
-    """The expected loss on every customer and currency."""
-    book = asked.book
-    return expected_losses(exposures(asked.frame, book.facts, book.states, book.masters), asked.scores, settings)
-
-
-def own_lgd(asked: Customers) -> float:
-    """The ledger's own loss given default; `BadInput` where too few defaults have closed to tell."""
-    at = asked.frame["cutoff"].to_list()[0]
-    found = loss_share(asked.book.facts, asked.book.states, asked.model.rule, at)
-    if found.share is None:
-        raise BadInput(
-            f"only {found.closed} receivables in default have closed: too few to read an LGD off; give --lgd"
-        )
-    return found.share
-
-
-def ways_up(asked: Customers) -> list[Counterfactual]:
-    """For the single customer asked about: what would go with a better grade. Empty where it has no grade."""
-    if asked.scores[0].grade is None:
-        return []
-    return counterfactuals(asked.model.scorer, asked.frame)
 
 
 def _subjects(book: Book, as_of: date | None, entity: str | None) -> pl.DataFrame:

@@ -17,18 +17,11 @@ from models.credit.backtest import CreditEvaluation
 from models.credit.cross_validation import CrossValidation
 from models.credit.losses import LossSettings
 from models.credit.measures import MEASURES
+from models.credit.opinions import ScoredCustomers, limits_of, losses_of, own_lgd, ways_up
 from models.credit.policy import LimitSettings
 from models.credit.report import PAGE
 from models.credit.scale import GradeRow
-from pipelines.credit import (
-    Customers,
-    limits_of,
-    losses_of,
-    own_lgd,
-    scored_customers,
-    train_credit_risk,
-    ways_up,
-)
+from pipelines.credit import scored_customers, train_credit_risk
 from pipelines.credit_files import write_rows
 from pipelines.credit_portfolio import train_portfolio_file
 from pipelines.screen import WIDTH, console
@@ -185,7 +178,7 @@ def show_explanation(
         screen.print(table)
     told = ", ".join(f"{name} {value:g}" for name, value in score.signals.items())
     screen.print(escape(f"External signals: {told or 'none'}; missing: {', '.join(score.signals_missing) or 'none'}"))
-    for way in ways_up(asked):
+    for way in ways_up(asked, 0):
         screen.print(escape(f"{way.words} (PD {_percent(way.pd)}): {way.note}"))
 
 
@@ -222,7 +215,7 @@ def grades_table(grades: Iterable[GradeRow]) -> Table:
 
 def _asked(
     as_of: date | None, entity: str | None, lake: str | None, mlruns: Path | None, customer: str | None = None
-) -> Customers:
+) -> ScoredCustomers:
     settings = read_settings(lake=lake, mlruns=mlruns)
     return scored_customers(Lake(settings.lake), settings.mlruns, as_of=as_of, entity=entity, customer=customer)
 

@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 from features.errors import BadSetting, NotFound
-from models.champion import ANOMALIES, CREDIT_RISK, PAYMENT_DATE
+from models.champion import ANOMALIES, CASH_FORECAST, CONTACT_EFFECT, CREDIT_RISK, PAYMENT_DATE
 from pipelines.strict_yaml import nearest
 
 
@@ -24,7 +24,9 @@ TRAINERS = {
         "pipelines.credit_commands:train_and_show",
         ("data", "mapping", "horizon_days", "late_days", "materiality"),
     ),
+    CASH_FORECAST: Trainer("pipelines.cash_commands:train_and_show"),
     ANOMALIES: Trainer("pipelines.anomaly_commands:train_and_show", ("limits", "odd_rate")),
+    CONTACT_EFFECT: Trainer("pipelines.worklist_commands:train_and_show", ("horizon_days",)),
 }
 
 

@@ -15,9 +15,8 @@ from features.contracts import digest
 from features.facts import Facts
 from features.lake import Appended, Lake
 from features.tables import CONTACT
-from models.champion import CONTACT_EFFECT, PAYMENT_DATE, champion, load, verify
-from models.worklist.effect import ContactEffect, lacking
-from models.worklist.experiment import experiment
+from models.champion import CONTACT_EFFECT, PAYMENT_DATE, champion, ready
+from models.worklist.effect import ContactEffect, why_not_learnt
 from models.worklist.settings import WorklistSettings
 from models.worklist.worklist import Row, Worklist, merged, worklist
 
@@ -50,21 +49,14 @@ def run_worklist(
     moments = {e: last_known if as_of is None else book.day_start(as_of, e) for e in entities}
     if as_of is None and entity:
         book.time_zone(entity)  # refuses one that is not there
-    effect: ContactEffect | None = _champion(mlruns, CONTACT_EFFECT)
-    why = "" if effect is not None else not_learnt(book, settings.horizon_days)
-    model = _champion(mlruns, PAYMENT_DATE)
+    effect: ContactEffect | None = _if_there(mlruns, CONTACT_EFFECT)
+    why = "" if effect is not None else why_not_learnt(book, settings.horizon_days)
+    model = _if_there(mlruns, PAYMENT_DATE)
     lists = []
     for name, moment in moments.items():
         step(f"who to contact at {name}")
         lists.append(worklist(book, moment, model, effect, settings, entity_id=name, stale=stale, not_learnt=why))
     return merged(lists)
-
-
-def not_learnt(book: Book, horizon_days: int) -> str:
-    """Why no effect is known, where none was trained: too few drawn contacts, or nobody trained on them."""
-    rows = experiment(book, book.last_known(), horizon_days)
-    why = lacking(rows)
-    return why or f"{len(rows)} randomised contacts are there, but nothing was learnt: run `duecast worklist train`"
 
 
 def contact_facts(made: Worklist) -> pl.DataFrame:
@@ -132,10 +124,5 @@ def _without_digest() -> dict[str, pl.DataType]:
     return {name: dtype for name, dtype in CONTACT.schema.items() if name != "digest"}
 
 
-def _champion(mlruns: Path, name: str) -> Any:
-    """The champion called `name`, checked and loaded; None where none was promoted."""
-    version = champion(mlruns, name)
-    if version is None:
-        return None
-    verify(version, mlruns)
-    return load(version, mlruns)
+def _if_there(mlruns: Path, name: str) -> Any:
+    return None if champion(mlruns, name) is None else ready(mlruns, name)[1]

@@ -60,13 +60,22 @@ def show_worklist(
         screen.print(LANDS.format(landed=landed.landed, there=landed.duplicates))
 
 
-def train_worklist(*, horizon: int, seed: int, lake: str | None, mlruns: Path | None) -> None:
-    """Learn the effect of a contact, register it, show what was learnt."""
+def train_and_show(
+    *,
+    lake: str | None,
+    mlruns: Path | None,
+    report: Path,
+    seed: int,
+    horizon_days: int = WorklistSettings().horizon_days,
+) -> None:
+    """Learn the effect of a contact, register it, show what was learnt; the table is all there is to report."""
     quieten()
     settings = read_settings(lake=lake, mlruns=mlruns)
     screen = console()
     with screen.status("training") as status:
-        done = train_effect(Lake(settings.lake), settings.mlruns, horizon_days=horizon, seed=seed, step=status.update)
+        done = train_effect(
+            Lake(settings.lake), settings.mlruns, horizon_days=horizon_days, seed=seed, step=status.update
+        )
     screen.print(effect_table(done))
     about = done.effect.about
     screen.print(

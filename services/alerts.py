@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from features.errors import BadInput
+from models.anomalies.alerts import Alert
 from services.corrections import same_person
 from services.database import Database
 from services.state_tables import alert_verdict
@@ -40,6 +41,11 @@ class Verdict:
         return self.verdict == REAL
 
 
+def verdict_on(alert: Alert, verdict: str, *, who: str, why: str, at: datetime) -> Verdict:
+    """What a person says of an alert, ready to be kept."""
+    return Verdict(alert.alert_id, alert.entity_id, verdict, at, who, why, alert.documents)
+
+
 class AlertVerdicts:
     """The verdicts kept in `database`."""
 
@@ -47,8 +53,8 @@ class AlertVerdicts:
         self._db = database
 
     def add(self, verdict: Verdict) -> None:
-        """Keep one; `BadInput` for a verdict that is none, without a reason, or that no person gave."""
-        _check(verdict)
+        """Keep one; raises as `check_verdict`."""
+        check_verdict(verdict)
         row = {
             "alert_id": verdict.alert_id,
             "entity_id": verdict.entity_id,
@@ -76,15 +82,16 @@ class AlertVerdicts:
         return {row.alert_id: _verdict(row) for row in rows}
 
 
-def _check(verdict: Verdict) -> None:
+def check_verdict(verdict: Verdict) -> None:
+    """`BadInput` for a verdict that is none, without a reason, or that no person gave."""
     if verdict.verdict not in VERDICTS:
         raise BadInput(f"the verdict is {verdict.verdict!r}; allowed: {' or '.join(VERDICTS)}")
     if not same_person(verdict.who) or same_person(verdict.who) == MACHINE:
-        raise BadInput(f"--who is {verdict.who!r}; allowed: the name of the person who judges (or DUECAST_USER)")
+        raise BadInput(f"who is {verdict.who!r}; allowed: the name of the person who judges (--who or DUECAST_USER)")
     if not same_person(verdict.why):
-        raise BadInput("the reason is missing; allowed: --why TEXT, since every verdict says why")
+        raise BadInput("why is missing; allowed: the reason in words, since every verdict says why")
     if max(len(verdict.who), len(verdict.why)) > _LONGEST:
-        raise BadInput(f"--who or --why is too long; allowed: at most {_LONGEST} characters")
+        raise BadInput(f"who or why is too long; allowed: at most {_LONGEST} characters")
 
 
 def _verdict(row: Row[Any]) -> Verdict:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import cached_property
 
 import polars as pl
@@ -13,7 +13,6 @@ from features.facts import Facts
 from models.anomalies.alerts import Alert, Budget, choose, found, with_stories
 from models.anomalies.model import AnomalyModel
 from models.anomalies.rules import silent
-from services.alerts import Verdict
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,3 @@ class AnomalyDesk:
         if not alerts:
             raise NotFound(f"no alert {alert_id!r}; list them first")
         return alerts[0]
-
-    def judged(self, alert_id: str, verdict: str, *, who: str, why: str, at: datetime) -> Verdict:
-        """What a person says of an alert, ready to be kept; raises as `alert`."""
-        alert = self.alert(alert_id)
-        return Verdict(alert_id, alert.entity_id, verdict, at, who, why, alert.documents)

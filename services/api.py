@@ -5,7 +5,8 @@ a model on the event loop.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
@@ -16,13 +17,29 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from features.errors import CallerError, DuecastError, Violation
+from models.anomalies.alerts import Alert
 from services import exposition, openapi, problems
+from services.alerts import Verdict
 from services.decoding import decode
 from services.endpoints import ENDPOINTS
 from services.guard import VERSION_HEADER, place_of
 from services.lane import Lane
 from services.page import front_page
 from services.problems import InvalidQuestion, Refused
+from services.questions import (
+    AlertsAnswer,
+    AlertsQuestion,
+    CashAnswer,
+    CashQuestion,
+    CreditAnswer,
+    CreditQuestion,
+    KpiAnswer,
+    KpiQuestion,
+    VerdictAnswer,
+    VerdictQuestion,
+    WorklistAnswer,
+    WorklistQuestion,
+)
 from services.schemas import Answer, ByIdQuestion, Health, InlineQuestion, ModelCard, Receipt
 from services.signatures import Seal
 
@@ -48,6 +65,34 @@ class Predictor(Protocol):
         ...
 
 
+class Analysts(Protocol):
+    """Answers what is not about payment dates, from the models that serve and one state of the lake."""
+
+    def credit_risk(self, question: CreditQuestion) -> CreditAnswer:
+        """Customers of the lake; `UnknownSubject` lists those that are not there."""
+        ...
+
+    def cash_forecast(self, question: CashQuestion) -> CashAnswer:
+        """The coming weeks."""
+        ...
+
+    def worklist(self, question: WorklistQuestion, stale: Sequence[str]) -> WorklistAnswer:
+        """Whom to contact; feeds that are `stale` hold everybody."""
+        ...
+
+    def alerts(self, question: AlertsQuestion, settled: Mapping[str, Verdict]) -> AlertsAnswer:
+        """What is odd and nobody has judged."""
+        ...
+
+    def alert(self, alert_id: str) -> Alert:
+        """One alert, judged or not; `NotFound` for one that there is not."""
+        ...
+
+    def kpis(self, question: KpiQuestion) -> KpiAnswer:
+        """The key figures of collecting."""
+        ...
+
+
 class Serving(Protocol):
     """What serves at this moment."""
 
@@ -57,8 +102,13 @@ class Serving(Protocol):
         ...
 
     @property
+    def analysts(self) -> Analysts | None:
+        """None until the lake was read."""
+        ...
+
+    @property
     def reason(self) -> str:
-        """Why there is none."""
+        """Why there is no predictor."""
         ...
 
     @property
@@ -78,26 +128,54 @@ class Desk(Protocol):
         """The figures for Prometheus."""
         ...
 
+    def verdicts(self) -> Mapping[str, Verdict]:
+        """Alert id -> the newest that people said of it."""
+        ...
+
+    def judge(self, alert: Alert, question: VerdictQuestion) -> VerdictAnswer:
+        """Keep what a person says of an alert, for good."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """Where questions wait: none holds up another lane's. Studies take seconds where predictions take hundredths."""
+
+    predictions: Lane
+    studies: Lane
+    desk: Lane
+
+    def close(self) -> None:
+        """Lets running work end, drops what waits."""
+        for lane in (self.predictions, self.studies, self.desk):
+            lane.close()
+
 
 def version_label(serving: Serving) -> str:
     """`payment-date/3`, or `none`."""
     predictor = serving.predictor
-    return f"{predictor.card.name}/{predictor.card.version}" if predictor else NO_VERSION
+    return predictor.card.label if predictor else NO_VERSION
 
 
 class Api:
     """One method per endpoint, under the endpoint's name."""
 
-    def __init__(self, serving: Serving, lane: Lane, desk: Desk, desk_lane: Lane, *, bulk_limit: int) -> None:
-        """Questions wait in `lane`; what is for the `desk` waits in `desk_lane`, so that neither holds up the other."""
+    def __init__(self, serving: Serving, desk: Desk, lanes: Lanes, *, bulk_limit: int) -> None:
         self._serving = serving
-        self._lane = lane
+        self._lane = lanes.predictions
+        self._study = lanes.studies
         self._desk = desk
-        self._desk_lane = desk_lane
+        self._desk_lane = lanes.desk
         self._bulk_limit = bulk_limit
         self._document = msgspec.json.encode(openapi.document(bulk_limit=bulk_limit))
         self._by_id = msgspec.json.Decoder(ByIdQuestion)
         self._inline = msgspec.json.Decoder(InlineQuestion)
+        self._credit = msgspec.json.Decoder(CreditQuestion)
+        self._cash = msgspec.json.Decoder(CashQuestion)
+        self._contacts = msgspec.json.Decoder(WorklistQuestion)
+        self._alerts = msgspec.json.Decoder(AlertsQuestion)
+        self._verdict = msgspec.json.Decoder(VerdictQuestion)
+        self._kpis = msgspec.json.Decoder(KpiQuestion)
 
     async def by_id(self, request: Request) -> Response:
         """Predictions for invoices of the lake."""
@@ -105,14 +183,50 @@ class Api:
         self._check_bulk("invoice_ids", question.invoice_ids)
         predictor = self._ready()
         answer = await self._lane.run(lambda: predictor.by_id(question))
-        return _json(msgspec.structs.replace(answer, stale=list(self._serving.stale)), predictor)
+        return _json(msgspec.structs.replace(answer, stale=list(self._serving.stale)), predictor.card.label)
 
     async def inline(self, request: Request) -> Response:
         """Predictions for invoices of a ledger that is sent along."""
         question = decode(self._inline, await request.body())
         self._check_bulk("predict", question.predict)
         predictor = self._ready()
-        return _json(await self._lane.run(lambda: predictor.inline(question)), predictor)
+        return _json(await self._lane.run(lambda: predictor.inline(question)), predictor.card.label)
+
+    async def credit_risk(self, request: Request) -> Response:
+        """Credit opinions on customers of the lake."""
+        question = decode(self._credit, await request.body())
+        self._check_bulk("customer_ids", question.customer_ids)
+        analysts = self._analysts()
+        return self._with_stale(await self._study.run(lambda: analysts.credit_risk(question)))
+
+    async def cash_forecast(self, request: Request) -> Response:
+        """The cash of the coming weeks."""
+        question, analysts = decode(self._cash, await request.body()), self._analysts()
+        return self._with_stale(await self._study.run(lambda: analysts.cash_forecast(question)))
+
+    async def worklist(self, request: Request) -> Response:
+        """Whom to contact today."""
+        question, analysts = decode(self._contacts, await request.body()), self._analysts()
+        stale = self._serving.stale
+        return self._with_stale(await self._study.run(lambda: analysts.worklist(question, stale)))
+
+    async def anomalies(self, request: Request) -> Response:
+        """What is odd and nobody has judged."""
+        question, analysts = decode(self._alerts, await request.body()), self._analysts()
+        settled = await self._desk_lane.run(self._desk.verdicts)
+        told = await self._study.run(lambda: analysts.alerts(question, settled))
+        return _json(told, told.model)
+
+    async def verdict(self, request: Request) -> Response:
+        """A verdict is kept before its giver is told so."""
+        question, analysts = decode(self._verdict, await request.body()), self._analysts()
+        alert = await self._study.run(lambda: analysts.alert(question.alert_id))
+        return _json(await self._desk_lane.run(lambda: self._desk.judge(alert, question)))
+
+    async def kpis(self, request: Request) -> Response:
+        """The key figures of collecting."""
+        question, analysts = decode(self._kpis, await request.body()), self._analysts()
+        return self._with_stale(await self._study.run(lambda: analysts.kpis(question)))
 
     async def webhook(self, request: Request) -> Response:
         """A delivery is kept before its sender is told so."""
@@ -127,7 +241,7 @@ class Api:
     async def model(self, _: Request) -> Response:
         """The card of the model that answers."""
         predictor = self._ready()
-        return _json(predictor.card, predictor)
+        return _json(predictor.card, predictor.card.label)
 
     async def livez(self, _: Request) -> Response:
         """The process is alive."""
@@ -147,6 +261,15 @@ class Api:
         ready = self._serving.predictor is not None
         state = f"{version_label(self._serving)} answers" if ready else f"not ready: {self._serving.reason}"
         return HTMLResponse(front_page(state))
+
+    def _analysts(self) -> Analysts:
+        if self._serving.analysts is None:
+            raise Refused(problems.NOT_READY, "the lake is being read", {"retry-after": "5"})
+        return self._serving.analysts
+
+    def _with_stale(self, answer: CreditAnswer | CashAnswer | WorklistAnswer | KpiAnswer) -> Response:
+        told = msgspec.structs.replace(answer, stale=list(self._serving.stale))
+        return _json(told, None if isinstance(told, KpiAnswer) else told.model)
 
     def _ready(self) -> Predictor:
         predictor = self._serving.predictor
@@ -192,8 +315,6 @@ async def _silent(_: Request, __: Exception) -> Response:
     return problems.response(problems.INTERNAL)
 
 
-def _json(content: Any, predictor: Predictor | None = None, *, status: int = 200) -> Response:
-    headers = {}
-    if predictor is not None:
-        headers[VERSION_HEADER] = f"{predictor.card.name}/{predictor.card.version}"
+def _json(content: Any, model: str | None = None, *, status: int = 200) -> Response:
+    headers = {} if model is None else {VERSION_HEADER: model}
     return Response(msgspec.json.encode(content), status, headers, "application/json")

@@ -10,6 +10,20 @@ from typing import Any
 
 from services import problems
 from services.problems import Kind
+from services.questions import (
+    AlertsAnswer,
+    AlertsQuestion,
+    CashAnswer,
+    CashQuestion,
+    CreditAnswer,
+    CreditQuestion,
+    KpiAnswer,
+    KpiQuestion,
+    VerdictAnswer,
+    VerdictQuestion,
+    WorklistAnswer,
+    WorklistQuestion,
+)
 from services.schemas import Answer, ByIdQuestion, Delivery, Health, InlineQuestion, ModelCard, Receipt
 from services.signatures import DELIVERY, SIGNATURE, TIMESTAMP
 
@@ -90,6 +104,13 @@ INLINE_EXAMPLE = {
     "customers": [{"customer_id": "C-17", "country": "FR"}],
 }
 
+CREDIT_EXAMPLE = {"entity_id": "US01", "customer_ids": ["C-17"], "as_of": "2024-03-01"}
+CASH_EXAMPLE = {"entity_id": "US01", "weeks": 4, "group_currency": "EUR"}
+WORKLIST_EXAMPLE = {"entity_id": "US01", "capacity": 20}
+ALERTS_EXAMPLE = {"entity_id": "US01", "since": "2024-02-01", "budget_share": 0.004}
+VERDICT_EXAMPLE = {"alert_id": "3f1c9a0b7d2e4f56", "verdict": "not", "who": "ana", "why": "agreed quarterly order"}
+KPI_EXAMPLE = {"as_of": "2024-03-01", "by": "collector", "group_currency": "EUR"}
+
 DELIVERY_EXAMPLE = {
     "table": "customer",
     "records": [
@@ -142,6 +163,66 @@ ENDPOINTS = (
         Answer,
         InlineQuestion,
         INLINE_EXAMPLE,
+        ASKING,
+    ),
+    Endpoint(
+        "POST",
+        "/v1/credit-risk/by-id",
+        "credit_risk",
+        "How likely customers are to default, what they may owe, which orders that would block, and why",
+        CreditAnswer,
+        CreditQuestion,
+        CREDIT_EXAMPLE,
+        ASKING,
+    ),
+    Endpoint(
+        "POST",
+        "/v1/cash-forecast",
+        "cash_forecast",
+        "How much cash comes in when, as quantiles, per entity and currency",
+        CashAnswer,
+        CashQuestion,
+        CASH_EXAMPLE,
+        ASKING,
+    ),
+    Endpoint(
+        "POST",
+        "/v1/worklist",
+        "worklist",
+        "Whom to contact today and why, and who is held",
+        WorklistAnswer,
+        WorklistQuestion,
+        WORKLIST_EXAMPLE,
+        ASKING,
+    ),
+    Endpoint(
+        "POST",
+        "/v1/anomalies",
+        "anomalies",
+        "What is odd in the books and nobody has judged, within an alert budget",
+        AlertsAnswer,
+        AlertsQuestion,
+        ALERTS_EXAMPLE,
+        (*ASKING, problems.UNAVAILABLE),
+    ),
+    Endpoint(
+        "POST",
+        "/v1/anomalies/verdicts",
+        "verdict",
+        "Keeps whether an alert was real, as a person says",
+        VerdictAnswer,
+        VerdictQuestion,
+        VERDICT_EXAMPLE,
+        (*ASKING, problems.UNAVAILABLE),
+    ),
+    Endpoint(
+        "POST",
+        "/v1/kpis/collections",
+        "kpis",
+        "The key figures of collecting, by entity, currency, segment, collector or customer",
+        KpiAnswer,
+        KpiQuestion,
+        KPI_EXAMPLE,
         ASKING,
     ),
     Endpoint(

@@ -10,10 +10,13 @@ from services import problems
 from services.endpoints import ENDPOINTS, Endpoint
 from services.guard import VERSION_HEADER
 from services.problems import Kind, Problem
+from services.questions import CreditQuestion
 from services.schemas import ByIdQuestion, InlineQuestion
 
 VERSION = "1"
 KEY = "apiKey"
+# Questions with a list of ids, which may be as long as the service allows.
+BULK = ((ByIdQuestion, "invoice_ids"), (InlineQuestion, "predict"), (CreditQuestion, "customer_ids"))
 
 
 def document(*, bulk_limit: int) -> dict[str, Any]:
@@ -21,15 +24,20 @@ def document(*, bulk_limit: int) -> dict[str, Any]:
     types = [e.answer for e in ENDPOINTS] + [e.question for e in ENDPOINTS if e.question] + [Problem]
     schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     schema_of = {id(kind): schema for kind, schema in zip(types, schemas, strict=True)}
-    for question, listed in ((ByIdQuestion, "invoice_ids"), (InlineQuestion, "predict")):
+    for question, listed in (
+        (ByIdQuestion, "invoice_ids"),
+        (InlineQuestion, "predict"),
+        (CreditQuestion, "customer_ids"),
+    ):
         components[question.__name__]["properties"][listed]["maxItems"] = bulk_limit
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Duecast",
             "version": VERSION,
-            "summary": "When each invoice will be paid",
-            "description": "Chances are between 0 and 1, days ISO dates, money decimal text in major units.",
+            "summary": "When invoices will be paid, how much cash that is, who is a risk, what is odd, whom to contact",
+            "description": "Chances are between 0 and 1, days ISO dates. Money is decimal text in major units, or, under "
+            "a name that ends in _minor, a whole number of minor units.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": {e.path: {e.method.lower(): _operation(e, schema_of)} for e in ENDPOINTS},

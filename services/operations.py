@@ -13,11 +13,14 @@ import msgspec
 
 from features.errors import DuecastError, Violation
 from features.tables import TABLES
+from models.anomalies.alerts import Alert
 from services import problems
+from services.alerts import AlertVerdicts, Verdict, check_verdict, verdict_on
 from services.database import Database
 from services.decoding import decode
 from services.exposition import exposition
 from services.problems import InvalidQuestion, Refused
+from services.questions import VerdictAnswer, VerdictQuestion
 from services.schemas import Delivery, Receipt
 from services.signatures import Gate, Seal
 from services.webhooks import Inbox, Kept
@@ -58,6 +61,19 @@ class Operations:
         """The figures for Prometheus; `Refused` where the store cannot be read."""
         with self._store() as database:
             return exposition(database, now=self._clock())
+
+    def verdicts(self) -> dict[str, Verdict]:
+        """Alert id -> the newest that people said of it; `Refused` where the store cannot be read."""
+        with self._store() as database:
+            return AlertVerdicts(database).standing()
+
+    def judge(self, alert: Alert, question: VerdictQuestion) -> VerdictAnswer:
+        """Keep what a person says of an alert; `BadInput` where it says nothing, `Refused` where it cannot be kept."""
+        said = verdict_on(alert, question.verdict, who=question.who, why=question.why, at=self._clock())
+        check_verdict(said)
+        with self._store() as database:
+            AlertVerdicts(database).add(said)
+        return VerdictAnswer(alert_id=said.alert_id, verdict=said.verdict, documents=list(said.documents))
 
     @contextmanager
     def _store(self) -> Iterator[Database]:

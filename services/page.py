@@ -9,7 +9,7 @@ _PAGE = """<!doctype html>
 <head><meta charset="utf-8"><title>Duecast</title></head>
 <body>
 <h1>Duecast</h1>
-<p>When each invoice will be paid: {state}.</p>
+<p>When invoices will be paid, how much cash that is, who is a risk, what is odd, whom to contact: {state}.</p>
 <ul>
 {items}
 </ul>

@@ -185,6 +185,11 @@ class ModelCard(Struct, frozen=True, kw_only=True):
     lake_versions: Annotated[dict[str, int], Meta(description="table -> Delta version that it was trained on")]
     features: int
 
+    @property
+    def label(self) -> str:
+        """`payment-date/3`, for headers and people."""
+        return f"{self.name}/{self.version}"
+
 
 class Health(Struct, frozen=True):
     """The process is alive, or ready to answer."""

@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.api import Api, Predictor, build_app, version_label
+from services.api import Analysts, Api, Lanes, Predictor, build_app, version_label
 from services.endpoints import ENDPOINTS
 from services.freshness import stale
 from services.guard import Guard, place_of
@@ -47,8 +47,8 @@ class House:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.lane = Lane(limit=settings.queue_limit)
-        self.desk_lane = Lane(limit=settings.queue_limit)
+        limit = settings.queue_limit
+        self.lanes = Lanes(Lane(limit=limit), Lane(limit=limit, patience=30.0, deadline=120.0), Lane(limit=limit))
         gate = Gate(read_secrets(settings.webhook_secrets), window=timedelta(seconds=settings.webhook_seconds))
         self.desk = Operations(settings.state_url, gate, clock=_now)
         self.champion: Champion | None = None
@@ -58,6 +58,11 @@ class House:
     def predictor(self) -> Predictor | None:
         """What answers."""
         return self.champion.predictor if self.champion else None
+
+    @property
+    def analysts(self) -> Analysts | None:
+        """What answers everything else."""
+        return self.champion.analysts if self.champion else None
 
     @property
     def reason(self) -> str:
@@ -73,7 +78,7 @@ def house() -> House:
 
 def front_door(bento: ASGIApp) -> Guard:
     """The guard and our app in front of BentoML's, which is left to answer for the metrics."""
-    api = Api(house(), house().lane, house().desk, house().desk_lane, bulk_limit=house().settings.bulk_limit)
+    api = Api(house(), house().desk, house().lanes, bulk_limit=house().settings.bulk_limit)
     ours = build_app(api)
 
     async def switch(scope: Scope, receive: Receive, send: Send) -> None:
@@ -135,8 +140,7 @@ class Duecast:
         """Nothing new is begun; what runs may end."""
         for keeper in self._keepers:
             keeper.cancel()
-        house().lane.close()
-        house().desk_lane.close()
+        house().lanes.close()
 
 
 async def _keep_fresh(champion: "Champion") -> None:

@@ -1,4 +1,4 @@
-"""What serves at this moment, kept up to date beside the traffic: the champion of `mlruns`, asked about the lake.
+"""What serves at this moment, kept up to date beside the traffic: the champions of `mlruns`, asked about the lake.
 
 A promotion and an ingest are noticed by looking: at the manifest's stamp and at the lake's table versions. A new model
 is verified, loaded and asked one question before it takes the old one's place in a single assignment; one that fails is
@@ -8,17 +8,17 @@ refused and the old one stays. Nothing here runs on the event loop.
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from features.book import Book
 from features.errors import DuecastError, NotFound
 from features.facts import Facts
 from features.lake import Lake
 from models import champion
-from models.champion import MANIFEST, ModelVersion
+from models.champion import MANIFEST, PAYMENT_DATE, ModelVersion
+from services.analysts import SERVED, Analysts, Loaded
 from services.guard import place_of
 from services.predictor import BookPredictor, predictions
 
@@ -31,12 +31,6 @@ REFUSED = "the promoted model or the lake cannot be used; the log says why"
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, eq=False)
-class _Loaded:
-    version: ModelVersion
-    model: Any
 
 
 class _Newest(Generic[T]):
@@ -70,16 +64,18 @@ class _Newest(Generic[T]):
 
 
 class Champion:
-    """The champion under `mlruns`, asked about `lake`. One thread at a time may `refresh`; any may read."""
+    """The champions under `mlruns`, asked about `lake`. One thread at a time may `refresh`; any may read."""
 
     def __init__(self, mlruns: Path, lake: Lake, *, loader: str | None = None) -> None:
-        """`loader` replaces the house's own class for the model (`models.champion.LOADERS`)."""
+        """`loader` replaces the house's own class for payment dates (`models.champion.LOADERS`)."""
         self._mlruns = mlruns
         self._lake = lake
         self._loader = loader
-        self._models: _Newest[_Loaded] = _Newest()
+        self._manifests: _Newest[dict[str, ModelVersion]] = _Newest()
+        self._models: dict[str, _Newest[Loaded]] = {name: _Newest() for name in SERVED}
         self._books: _Newest[Book] = _Newest()
         self._predictors: _Newest[BookPredictor] = _Newest()
+        self._analysts: _Newest[Analysts] = _Newest()
         self._reason = STARTING
 
     @property
@@ -88,20 +84,40 @@ class Champion:
         return self._predictors.thing
 
     @property
+    def analysts(self) -> Analysts | None:
+        """Who answers everything else; None until the lake was read. Only ever replaced, as above."""
+        return self._analysts.thing
+
+    @property
     def reason(self) -> str:
         """Why there is no predictor, or how it stands: `SERVING`; `REFUSED` too where an old one serves on."""
         return self._reason
 
     def refresh(self) -> bool:
-        """Look for a new champion and for new facts; whether the predictor was replaced."""
+        """Look for new champions and for new facts; whether the predictor was replaced."""
         before = self.predictor
-        loaded = self._models.get(_stamp(self._mlruns / MANIFEST), self._load)
+        promoted = self._manifests.get(_stamp(self._mlruns / MANIFEST), lambda: champion.champions(self._mlruns)) or {}
         book = self._books.get(self._lake_state(), lambda: Book(Facts.read(self._lake)))
+        loaded = self._loaded(PAYMENT_DATE, promoted)
         if loaded is not None and book is not None:
             self._predictors.get((loaded, book), lambda: _asked_once(loaded, book))
-        failed = self._models.failed or self._books.failed or self._predictors.failed
+        failed = any(newest.failed for newest in (self._manifests, self._models[PAYMENT_DATE], self._books))
+        failed = failed or self._predictors.failed
         self._reason = REFUSED if failed else SERVING if self.predictor else NOTHING_PROMOTED
+        if book is not None:
+            self._call_analysts(promoted, book)
         return self.predictor is not before
+
+    def _call_analysts(self, promoted: dict[str, ModelVersion], book: Book) -> None:
+        """After what answers about payment dates, which should not wait for them."""
+        there = {name: self._loaded(name, promoted) for name in self._models}
+        models = {name: loaded for name, loaded in there.items() if loaded is not None}
+        self._analysts.get((*models.values(), book), lambda: Analysts(models, book))
+
+    def _loaded(self, name: str, promoted: dict[str, ModelVersion]) -> Loaded | None:
+        """The promoted version of a model; the one before where that cannot be used."""
+        version = promoted.get(name)
+        return self._models[name].get(version, lambda: self._load(version) if version else None)
 
     def _lake_state(self) -> dict[str, int] | str:
         try:
@@ -109,15 +125,13 @@ class Champion:
         except (DuecastError, OSError) as error:
             return str(error)
 
-    def _load(self) -> _Loaded | None:
-        version = champion.champion(self._mlruns)
-        if version is None:
-            return None
-        champion.verify(version, self._mlruns, loader=self._loader)
-        return _Loaded(version, champion.load(version, self._mlruns, loader=self._loader))
+    def _load(self, version: ModelVersion) -> Loaded:
+        loader = self._loader if version.name == PAYMENT_DATE else None
+        champion.verify(version, self._mlruns, loader=loader)
+        return Loaded(version, champion.load(version, self._mlruns, loader=loader))
 
 
-def _asked_once(loaded: _Loaded, book: Book) -> BookPredictor:
+def _asked_once(loaded: Loaded, book: Book) -> BookPredictor:
     """A predictor that has answered one question, so that whatever is prepared on first use is prepared by now."""
     predictor = BookPredictor(loaded.version, loaded.model, book)
     try:

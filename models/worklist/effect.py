@@ -18,9 +18,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from features.book import Book
 from features.errors import BadInput, StateError
 from models.worklist.asks import EFFECT_FEATURES, effect_values
-from models.worklist.experiment import OUTCOMES
+from models.worklist.experiment import OUTCOMES, experiment
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -166,6 +167,15 @@ def lacking(rows: pl.DataFrame) -> str | None:
         short = "made" if made < NEEDED_EACH else "held out"
         return f"too few randomised contacts {short} yet ({min(made, len(rows) - made)} of {NEEDED_EACH} needed)"
     return None
+
+
+def why_not_learnt(book: Book, horizon_days: int) -> str:
+    """Why no effect is known, where none was trained: too few drawn contacts, or nobody trained on them."""
+    rows = experiment(book, book.last_known(), horizon_days)
+    why = lacking(rows)
+    return (
+        why or f"{len(rows)} randomised contacts are there, but nothing was learnt: run `duecast train contact-effect`"
+    )
 
 
 def fit_effect(rows: pl.DataFrame, horizon_days: int, *, seed: int = 7) -> ContactEffect:

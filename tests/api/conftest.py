@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from features.errors import NotFound, Violation
-from services.api import Api, build_app, version_label
+from services.api import Api, Lanes, build_app, version_label
 from services.endpoints import ENDPOINTS
 from services.guard import Guard
 from services.lane import Lane
@@ -104,6 +104,7 @@ class FakeServing:
     """What serves, set by the test."""
 
     predictor: Any
+    analysts: Any = None
     reason: str = "no model has been promoted yet"
     stale: tuple[str, ...] = ()
 
@@ -152,7 +153,7 @@ class Client:
 def make_client(tmp_path):
     """`make_client(api_keys=..., body_limit=..., body_seconds=..., bulk_limit=..., lane=..., predictor=...,
     secrets=..., state_url=...)`; the desk is the real one, on a store of the test's own, and its clock stands."""
-    lanes: list[Lane] = []
+    lanes: list[Lanes] = []
 
     def make(
         *,
@@ -167,14 +168,14 @@ def make_client(tmp_path):
     ) -> Client:
         serving = FakeServing(predictor or FakePredictor())
         lane = lane or Lane(limit=8)
-        desk_lane = Lane(limit=8)
-        lanes.extend((lane, desk_lane))
+        own = Lanes(lane, Lane(limit=8), Lane(limit=8))
+        lanes.append(own)
         gate = Gate({"erp": (SECRET,)} if secrets is None else secrets, window=timedelta(minutes=5))
         clock = StandingClock()
         desk = Operations(state_url or f"sqlite:///{tmp_path}/state.db", gate, clock=clock)
         seen: list[tuple[str, int]] = []
         guard = Guard(
-            build_app(Api(serving, lane, desk, desk_lane, bulk_limit=bulk_limit)),
+            build_app(Api(serving, desk, own, bulk_limit=bulk_limit)),
             api_keys=api_keys or {},
             body_limit=body_limit,
             body_seconds=body_seconds,
@@ -185,8 +186,8 @@ def make_client(tmp_path):
         return Client(guard, serving, lane, clock, seen=seen)
 
     yield make
-    for lane in lanes:
-        lane.close()
+    for own in lanes:
+        own.close()
 
 
 @pytest.fixture

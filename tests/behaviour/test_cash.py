@@ -145,7 +145,7 @@ def test_why_an_earlier_forecast_was_off(
         (["--entity", "XX01"], "nothing to forecast for XX01, any currency; there are: "),
         (["--group-currency", "ZZZ"], "unknown currency 'ZZZ'"),
         (["--scenario", "absent.yaml"], "--scenario absent.yaml cannot be read"),
-        (["--weeks", "14"], "14 is not in the range"),
+        (["--weeks", "14"], "Input should be less than or equal to 13"),
         (["explain", "--from", "2025-11-03", "--to", "2025-11-03"], "is not after --from"),
         (["explain", "--from", "2031-11-03"], "lies after all that the lake knows"),
     ],

@@ -21,9 +21,10 @@ from models.champion import CREDIT_RISK, CREDIT_RISK_PORTFOLIO, PAYMENT_DATE, ch
 from models.credit import backtest, risk_model
 from models.credit.backtest import CreditEvaluation
 from models.credit.losses import LossSettings, expected_losses
+from models.credit.opinions import scored
 from models.credit.risk_model import CreditRiskModel
 from pipelines.cli import run
-from pipelines.credit import evaluate_credit_risk, feature_names, scored, snapshot_frame
+from pipelines.credit import evaluate_credit_risk, feature_names, snapshot_frame
 from services.sandbox.options import WorldOptions
 from services.sandbox.world import simulate
 

@@ -3,7 +3,7 @@
     python tests/bench/bench_credit_uci.py --data ../shared/data/uci-credit-default/UCI_Credit_Card.csv
 
 Prints Markdown: mean and standard deviation over all folds of all repeats. Features and settings were chosen on the
-folds of seeds 1 and 2; the figures reported are those of seeds 101 and 102, which were run once.
+folds of seed 1; the figures reported are those of seeds 101 and 102, which were run once.
 """
 
 import argparse

@@ -1,0 +1,64 @@
+"""All that is said of customers' credit at once: scores, limits, the orders these would block, losses, ways up."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from features.book import Book
+from features.errors import BadInput
+from features.exposures import exposures, open_orders
+from features.recoveries import loss_share
+from models.credit.answers import CreditScore
+from models.credit.counterfactuals import Counterfactual, counterfactuals
+from models.credit.losses import ExpectedLoss, LossSettings, expected_losses
+from models.credit.policy import BlockedOrder, CreditLimit, LimitSettings, blocked_orders, credit_limits
+from models.credit.risk_model import CreditRiskModel
+
+
+@dataclass(frozen=True)
+class ScoredCustomers:
+    """Customers as of an instant with the champion's scores. `frame`: the customer FEATURE frame, row for row."""
+
+    book: Book
+    model: CreditRiskModel
+    frame: pl.DataFrame
+    scores: list[CreditScore]
+
+
+def scored(book: Book, model: CreditRiskModel, subjects: pl.DataFrame) -> ScoredCustomers:
+    """SNAPSHOT subjects with the model's scores."""
+    frame = book.in_default(book.customer_features(subjects), model.rule)
+    return ScoredCustomers(book, model, frame, model.scores(frame))
+
+
+def limits_of(asked: ScoredCustomers, settings: LimitSettings) -> tuple[list[CreditLimit], list[BlockedOrder]]:
+    """Every customer's limit, and the open orders that the limits would block."""
+    book = asked.book
+    held = exposures(asked.frame, book.facts, book.states, book.masters)
+    home = dict(book.zones.select("entity_id", "entity_currency").iter_rows())
+    limits = credit_limits(asked.frame, asked.scores, held, home, settings)
+    return limits, blocked_orders(open_orders(asked.frame, book.facts, book.masters), limits, settings)
+
+
+def losses_of(asked: ScoredCustomers, settings: LossSettings) -> list[ExpectedLoss]:
+    """The expected loss on every customer and currency."""
+    book = asked.book
+    return expected_losses(exposures(asked.frame, book.facts, book.states, book.masters), asked.scores, settings)
+
+
+def own_lgd(asked: ScoredCustomers) -> float:
+    """The ledger's own loss given default; `BadInput` where too few defaults have closed to tell."""
+    at = asked.frame["cutoff"].to_list()[0]
+    found = loss_share(asked.book.facts, asked.book.states, asked.model.rule, at)
+    if found.share is None:
+        raise BadInput(
+            f"only {found.closed} receivables in default have closed: too few to read an LGD off; give --lgd"
+        )
+    return found.share
+
+
+def ways_up(asked: ScoredCustomers, row: int) -> list[Counterfactual]:
+    """For one of the customers asked about: what would go with a better grade. Empty where it has no grade."""
+    if asked.scores[row].grade is None:
+        return []
+    return counterfactuals(asked.model.scorer, asked.frame[row])

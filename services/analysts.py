@@ -1,0 +1,199 @@
+"""Answers beside payment dates, from the models that serve and one state of the lake.
+
+Immutable: a new model or a new state of the lake makes new analysts. What is dear (every document compared, every
+claim on cash) is worked out at the first question and kept.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from features.book import Book
+from features.errors import Violation
+from features.kpis.engine import collection_kpis
+from features.kpis.settings import KpiSettings
+from features.money import exponent
+from models.anomalies.alerts import Alert, Budget
+from models.cash.backtest import day_begins
+from models.cash.forecast import LookAhead, look_ahead
+from models.champion import ANOMALIES, CASH_FORECAST, CONTACT_EFFECT, CREDIT_RISK, PAYMENT_DATE, ModelVersion
+from models.credit.losses import LossSettings
+from models.credit.opinions import ScoredCustomers, limits_of, losses_of, scored, ways_up
+from models.credit.policy import LimitSettings
+from models.worklist.effect import why_not_learnt
+from models.worklist.settings import WorklistSettings
+from models.worklist.worklist import worklist
+from services import problems
+from services.alerts import Verdict
+from services.anomaly_desk import AnomalyDesk
+from services.decoding import days_out_of_range
+from services.problems import InvalidQuestion, Refused, UnknownSubject
+from services.questions import (
+    AlertsAnswer,
+    AlertsQuestion,
+    CashAnswer,
+    CashQuestion,
+    CreditAnswer,
+    CreditOpinion,
+    CreditQuestion,
+    KpiAnswer,
+    KpiQuestion,
+    WorklistAnswer,
+    WorklistQuestion,
+)
+from services.schemas import Question
+
+SERVED = (PAYMENT_DATE, CREDIT_RISK, CASH_FORECAST, ANOMALIES, CONTACT_EFFECT)
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A model that serves, and which it is."""
+
+    version: ModelVersion
+    model: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Analysts:
+    """`models`, by name, asked about `book`. `Refused` with NOT_READY where a question needs one that is not there."""
+
+    models: Mapping[str, Loaded]
+    book: Book
+
+    def credit_risk(self, question: CreditQuestion) -> CreditAnswer:
+        """Customers of the lake, by id; `UnknownSubject` lists those that were not known then."""
+        loaded = self._model(CREDIT_RISK)
+        as_of = self._instant(question)
+        ids = list(dict.fromkeys(question.customer_ids))
+        known = self.book.customers_as_of(as_of, question.entity_id)
+        place = pl.DataFrame({"customer_id": ids, "_place": range(len(ids))}, schema_overrides={"_place": pl.Int64})
+        subjects = known.join(place, on="customer_id").sort("_place").drop("_place")
+        _refuse_unknown(subjects["customer_id"], ids, question.customer_ids, as_of)
+        return CreditAnswer(
+            model=loaded.version.label, opinions=_opinions(scored(self.book, loaded.model, subjects), ids)
+        )
+
+    def cash_forecast(self, question: CashQuestion) -> CashAnswer:
+        """The coming weeks. `NotFound` for an entity that is not there."""
+        loaded = self._model(CASH_FORECAST)
+        self._model(PAYMENT_DATE)
+        if question.entity_id is not None:
+            self.book.time_zone(question.entity_id)
+        for code in filter(None, (question.currency, question.group_currency)):
+            exponent(code)  # refuses what is no currency
+        _refuse_far_days(question)
+        seen = self._newest_cash if question.as_of is None else self._look_ahead(day_begins(self.book, question.as_of))
+        told = seen.forecast(
+            weeks=question.weeks,
+            group=question.group_currency,
+            entity=question.entity_id,
+            currency=question.currency,
+        )
+        return CashAnswer(model=loaded.version.label, forecast=told)
+
+    def worklist(self, question: WorklistQuestion, stale: Sequence[str]) -> WorklistAnswer:
+        """Whom to contact; feeds that are `stale` hold everybody, unless the question is about a day of the past."""
+        as_of = self._instant(question)
+        dated, effect = self.models.get(PAYMENT_DATE), self.models.get(CONTACT_EFFECT)
+        settings = WorklistSettings(capacity=question.capacity, horizon_days=question.horizon_days)
+        made = worklist(
+            self.book,
+            as_of,
+            dated.model if dated else None,
+            effect.model if effect else None,
+            settings,
+            entity_id=question.entity_id,
+            stale=stale if question.as_of is None else (),
+            not_learnt="" if effect else why_not_learnt(self.book, question.horizon_days),
+        )
+        return WorklistAnswer(model=effect.version.label if effect else None, worklist=made)
+
+    def alerts(self, question: AlertsQuestion, settled: Mapping[str, Verdict]) -> AlertsAnswer:
+        """What is odd and was not judged yet; `settled` is what people said, by alert id."""
+        loaded = self._model(ANOMALIES)
+        budget = Budget(question.budget_share, question.per_day)
+        told = self._desk.alerts(budget, since=question.since, entity=question.entity_id, settled=settled)
+        return AlertsAnswer(
+            model=loaded.version.label,
+            documents=told.documents,
+            alerts=list(told.alerts),
+            silent=list(told.silent),
+        )
+
+    def alert(self, alert_id: str) -> Alert:
+        """One alert, judged or not; `NotFound` for one that there is not."""
+        self._model(ANOMALIES)
+        return self._desk.alert(alert_id)
+
+    def kpis(self, question: KpiQuestion) -> KpiAnswer:
+        """The key figures of collecting."""
+        _refuse_far_days(question)
+        as_of: date | datetime = question.as_of or self.book.last_known()
+        settings = KpiSettings(days=question.days)
+        told = collection_kpis(
+            self.book, as_of, by=question.by, settings=settings, group_currency=question.group_currency
+        )
+        return KpiAnswer(kpis=told)
+
+    def _model(self, name: str) -> Loaded:
+        if name not in self.models:
+            command = "duecast train" if name == PAYMENT_DATE else f"duecast train {name}"
+            raise Refused(problems.NOT_READY, f"no {name} model serves: train one with `{command}`")
+        return self.models[name]
+
+    def _instant(self, question: CreditQuestion | WorklistQuestion) -> datetime:
+        """The start of the day asked about where the entity is, or the newest there is; `NotFound` for the entity."""
+        _refuse_far_days(question)
+        self.book.time_zone(question.entity_id)
+        if question.as_of is None:
+            return self.book.last_known()
+        return self.book.day_start(question.as_of, question.entity_id)
+
+    def _look_ahead(self, as_of: datetime) -> LookAhead:
+        dated, cash = self._model(PAYMENT_DATE), self._model(CASH_FORECAST)
+        return look_ahead(self.book, dated.model, replace(cash.model, rests_on=dated.version.label), as_of)
+
+    @cached_property
+    def _newest_cash(self) -> LookAhead:
+        return self._look_ahead(self.book.last_known())
+
+    @cached_property
+    def _desk(self) -> AnomalyDesk:
+        return AnomalyDesk(self._model(ANOMALIES).model, self.book.facts)
+
+
+def _refuse_far_days(question: Question) -> None:
+    faults = [*days_out_of_range("$", question)]
+    if faults:
+        raise InvalidQuestion(faults)
+
+
+def _refuse_unknown(found: pl.Series, ids: Sequence[str], asked: Sequence[str], as_of: datetime) -> None:
+    there = set(found)
+    missing = [name for name in ids if name not in there]
+    allowed = f"a customer that was known at {as_of.isoformat()}"
+    if missing:
+        raise UnknownSubject(
+            f"customer {missing[0]!r} is not known as of {as_of.isoformat()}",
+            (Violation("$", f"customer_ids[{asked.index(name)}]", name, allowed) for name in missing),
+        )
+
+
+def _opinions(asked: ScoredCustomers, ids: Sequence[str]) -> list[CreditOpinion]:
+    limits, blocked = limits_of(asked, LimitSettings())
+    losses = losses_of(asked, LossSettings())
+    return [
+        CreditOpinion(
+            score=asked.scores[row],
+            limit=limits[row],
+            losses=[loss for loss in losses if loss.customer_id == name],
+            blocked_orders=[order for order in blocked if order.customer_id == name],
+            ways_up=ways_up(asked, row),
+        )
+        for row, name in enumerate(ids)
+    ]
