@@ -13,6 +13,7 @@ from features.calendars import business_calendar
 from features.documents import documents, taken_back
 from features.events import FIRST_YEAR, LAST_YEAR
 from features.facts import Facts
+from features.money import exponent
 from features.watchers import Accounts, Amounts, Digits, Limits, Loops
 from features.watchers_of_time import Feeds, Hours, Lags
 from features.watchers_of_twins import Twins
@@ -41,7 +42,7 @@ def watchers(facts: Facts, limits: Mapping[str, int], twins: Twins) -> tuple[Wat
         Amounts(),
         twins,
         Accounts(),
-        Limits(limits),
+        Limits(_in_hundredths(facts, limits)),
         Digits(),
         Hours(),
         Lags(),
@@ -79,6 +80,12 @@ def comparison_columns() -> tuple[str, ...]:
     """The numbers of `compared`, in order."""
     watching = watchers(Facts.of({}), {}, Twins())
     return tuple(c for w in watching for c in w.columns if c not in TEXTS)
+
+
+def _in_hundredths(facts: Facts, limits: Mapping[str, int]) -> dict[str, float]:
+    """Limits as documents are valued (`home_minor`): a yen or a dinar has another exponent than two."""
+    currencies = dict(facts.latest("entity").select("entity_id", "currency").iter_rows())
+    return {e: limit * 100 / 10 ** exponent(currencies[e]) for e, limit in limits.items() if e in currencies}
 
 
 def _calendars(facts: Facts) -> dict[str, Any]:

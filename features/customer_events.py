@@ -7,7 +7,7 @@ of the entity's currency.
 import polars as pl
 
 from features.events import HEAD, cents
-from features.facts import Facts, with_version
+from features.facts import Facts
 from features.ledger import RECEIVABLE, SETTLES, SPAN, receivable_versions
 from features.masters import Masters
 
@@ -31,31 +31,41 @@ def customer_event_frames(facts: Facts, masters: Masters) -> dict[str, pl.DataFr
 
 
 def losses(facts: Facts) -> pl.DataFrame:
-    """Receivables as long as write-offs settle half or more of them.
+    """Receivables as long as the write-offs that stand settle half or more of them; a row for every state of that.
 
     RECEIVABLE, customer_id, currency, amount_minor (of the receivable), day (of the write-off that made it half),
     known_from, known_to. The few cents that are written off to close a short payment are no loss.
     """
-    written = facts.spans("allocation").filter(pl.col("kind") == "write_off")
-    owed = receivable_versions(facts).select(*SETTLES, "customer_id", "amount_minor", *SPAN)
-    rows = with_version(written.rename({"amount_minor": "part_minor"}), owed, by=SETTLES, at="known_from")
-    part = (pl.col("part_minor") * pl.col("amount_minor").sign()).cum_sum().over(RECEIVABLE)
-    return (
-        rows.drop_nulls("customer_id")
-        .sort(*RECEIVABLE, "known_from", "allocation_id")
-        .with_columns(half=part * 2 >= pl.col("amount_minor").abs())
-        .filter("half", pl.col("amount_minor") > 0)
-        .unique(RECEIVABLE, keep="first", maintain_order=True)
-        .select(*RECEIVABLE, "customer_id", "currency", "amount_minor", *SPAN, day="date")
+    written = facts.spans("allocation").filter(pl.col("kind") == "write_off").with_columns(part_minor="amount_minor")
+    owed = receivable_versions(facts).filter(pl.col("amount_minor") > 0).join(written, on=SETTLES, how="semi")
+    states = _states(owed, written, SETTLES)
+    half = pl.col("total") * 2 >= pl.col("amount_minor")
+    days = (
+        _taken(states, written, SETTLES, "date")
+        .sort("_state", "date")
+        .with_columns(total=pl.col("part_minor").cum_sum().over("_state"))
+        .join(states.select("_state", "amount_minor"), on="_state", maintain_order="left")
+        .group_by("_state")
+        .agg(day=pl.col("date").filter(half).min(), still=half.last())
+    )
+    lost = states.join(days.filter("still"), on="_state").sort(*RECEIVABLE, "moment")
+    return lost.select(
+        *RECEIVABLE, "customer_id", "currency", "amount_minor", "day", known_from="moment", known_to="until"
     )
 
 
 def unapplied(facts: Facts) -> pl.DataFrame:
-    """Payments as long as something of them is not allocated: payment_id and the columns of `left_over`."""
+    """Payments as long as something of them is not allocated: payment_id and the columns of `left_over`.
+
+    Not while some of it is allocated to another currency by an amount that nobody told.
+    """
     money = facts.spans("payment").drop_nulls("customer_id").filter(pl.col("amount_minor") > 0)
     spent = facts.spans("allocation").filter(pl.col("kind") == "payment").rename({"from_id": "payment_id"})
-    spent = spent.with_columns(part_minor=pl.coalesce("paid_minor", "amount_minor"))
-    return left_over(money, spent, ("entity_id", "payment_id"))
+    key = ("entity_id", "payment_id")
+    own = money.group_by(key).agg(_own=pl.col("currency").first())
+    # what is paid in one currency for another counts in its own, where the books say how much of it that was
+    part = pl.when(pl.col("currency") == pl.col("_own")).then("amount_minor").otherwise("paid_minor")
+    return left_over(money, spent.join(own, on=key).with_columns(part_minor=part), key)
 
 
 def unbilled(facts: Facts) -> pl.DataFrame:
@@ -72,22 +82,33 @@ def left_over(wholes: pl.DataFrame, parts: pl.DataFrame, key: tuple[str, ...]) -
     """Every state in which something of a whole is left: the columns of `wholes`, `left_minor`, known_from, known_to.
 
     wholes  key, customer_id, currency, amount_minor and the span of each version
-    parts   key, part_minor and the span of each version
+    parts   key, part_minor and the span of each version; while one stands that is null, nobody can tell what is left
     """
-    changes = [frame.select(*key, moment=column) for frame in (wholes, parts) for column in SPAN]
-    moments = pl.concat(changes).drop_nulls().unique().sort(*key, "moment")
-    moments = moments.with_columns(until=pl.col("moment").shift(-1).over(key))
-    states = moments.join(wholes, on=key).filter(_stands()).drop(SPAN).with_row_index("_state")
-    taken = states.select(*key, "_state", "moment").join(parts.select(*key, "part_minor", *SPAN), on=key)
-    sums = taken.filter(_stands()).group_by("_state").agg(pl.col("part_minor").sum())
+    states = _states(wholes, parts, key)
+    part = pl.col("part_minor")
+    sums = _taken(states, parts, key).group_by("_state").agg(part.sum(), _told=part.is_not_null().all())
     return (
         states.join(sums, on="_state", how="left")
-        .with_columns(left_minor=pl.col("amount_minor") - pl.col("part_minor").fill_null(0))
-        .filter(pl.col("left_minor") > 0)
-        .drop("_state", "part_minor")
+        .with_columns(left_minor=pl.col("amount_minor") - part.fill_null(0))
+        .filter((pl.col("left_minor") > 0) & pl.col("_told").fill_null(value=True))
+        .drop("_state", "part_minor", "_told")
         .rename({"moment": "known_from", "until": "known_to"})
         .sort(*key, "known_from")
     )
+
+
+def _states(wholes: pl.DataFrame, parts: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:
+    """The columns of `wholes`, from `moment` `until` the next at which it or a part of it changed, and `_state`."""
+    changes = [frame.select(*key, moment=column) for frame in (wholes, parts) for column in SPAN]
+    moments = pl.concat(changes).drop_nulls().unique().sort(*key, "moment")
+    moments = moments.with_columns(until=pl.col("moment").shift(-1).over(key))
+    return moments.join(wholes, on=key).filter(_stands()).drop(SPAN).with_row_index("_state")
+
+
+def _taken(states: pl.DataFrame, parts: pl.DataFrame, key: tuple[str, ...], *more: str) -> pl.DataFrame:
+    """`_state`, part_minor and `more` of every part that stands in each state."""
+    taken = states.select(*key, "_state", "moment").join(parts.select(*key, "part_minor", *more, *SPAN), on=key)
+    return taken.filter(_stands()).select("_state", "part_minor", *more)
 
 
 def _stands() -> pl.Expr:

@@ -14,7 +14,7 @@ from features.customer_events import losses
 from features.errors import BadSetting
 from features.events import cents
 from features.facts import Facts, standing, with_version
-from features.ledger import SPAN
+from features.ledger import RECEIVABLE, SPAN
 from features.masters import CUSTOMER, Masters
 from features.money import exponents
 from features.tables import INSTANT
@@ -154,14 +154,15 @@ def _long_overdue(states: pl.DataFrame, masters: Masters, rule: DefaultRule) -> 
 
 def _written_off(facts: Facts, masters: Masters, rule: DefaultRule) -> pl.DataFrame:
     lost = masters.valued(losses(facts)).filter(is_material("amount_minor", rule))
-    cured = pl.col("known_from") + pl.duration(days=rule.cure_days)
-    return lost.with_columns(known_to=pl.min_horizontal("known_to", cured))
+    # from when it was first told of that day: what is corrected or written off later does not put off the cure
+    first_told = pl.col("known_from").min().over(*RECEIVABLE, "day")
+    return lost.with_columns(known_to=pl.min_horizontal("known_to", first_told + pl.duration(days=rule.cure_days)))
 
 
 def _insolvent(facts: Facts) -> pl.DataFrame:
-    """While the newest that was told of it is a number above 0."""
-    told = facts.spans("customer_attribute").filter(pl.col("name") == "insolvent")
-    newest = told.sort(*CUSTOMER, "known_from", "day").with_columns(
+    """While the number of the newest day of which it was told is above 0; what is told of an older day is no news."""
+    told = facts.spans("customer_attribute").filter(pl.col("name") == "insolvent").sort(*CUSTOMER, "known_from", "day")
+    newest = told.filter(pl.col("day") >= pl.col("day").cum_max().over(CUSTOMER)).with_columns(
         known_to=pl.min_horizontal("known_to", pl.col("known_from").shift(-1).over(CUSTOMER))
     )
     return newest.filter(pl.col("value") > 0)

@@ -175,7 +175,8 @@ def _feed_days(booked: pl.DataFrame, zones: pl.DataFrame) -> pl.DataFrame:
     )
     rows = days.drop_nulls("known_day").join(counted, on=["entity_id", "table", "known_day"], how="left")
     over = with_day_start(rows.with_columns(_over=pl.col("known_day") + timedelta(days=1)), "_over", zones, "known_at")
-    return over.select(
+    # where the day is not over yet, another entity, to the east, may be a day ahead
+    return over.filter(pl.col("known_at") <= booked["known_at"].max()).select(
         "entity_id",
         pl.concat_str("table", pl.lit(":"), pl.col("known_day").dt.to_string()).alias("record_id"),
         "known_at",

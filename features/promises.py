@@ -1,9 +1,10 @@
 """Promises to pay as of an instant: open, kept or broken, about what, and how often each customer keeps its own.
 
 Kept: payments reached the promised amount by the promised day and a tolerance, or nothing was left of what it is about
-by then. It is about the invoice it names, or, where it names none, about what was past due when it was made: what the
-customer pays otherwise keeps no promise. Where credits and write-offs settled it alone, nobody had to pay, and where
-it is about nothing that the books know, nobody can tell: void.
+by then, even before it was made (promise and payment crossed). It is about the invoice it names, or, where it names
+none, about what was past due when it was made: what the customer pays otherwise keeps no promise. Where credits and
+write-offs settled it alone, nobody had to pay, and where it is about nothing that the books know, nobody can tell:
+void.
 """
 
 from collections.abc import Sequence
@@ -31,8 +32,9 @@ class PromisesKnown:
     """What is known of promises at `as_of`.
 
     states  one row per promise that stood: PROMISE, customer_id, invoice_id, currency, made_on, promised_for, `due_by`
-            (promised_for and the tolerance), amount_minor, `state` (one of STATES), `paid_days`: days from promised_for
-            to the payment that kept it (negative: before), null unless kept
+            (promised_for and the tolerance), amount_minor, `state` (one of STATES), cutoff_day, `told_at`: when what
+            stands was learnt
+    about   PROMISE and RECEIVABLE: what each of them is about
     rates   CUSTOMER, `kept`, `due` (promises whose due_by has passed, void ones left out), `kept_rate`: one row for
             every customer of `states`
     open    RECEIVABLE, customer_id, promise_id, made_on, promised_for, due_by, kept, due, kept_rate: one row for every
@@ -41,6 +43,7 @@ class PromisesKnown:
 
     as_of: datetime
     states: pl.DataFrame
+    about: pl.DataFrame
     rates: pl.DataFrame
     open: pl.DataFrame
 
@@ -51,7 +54,9 @@ def promises_known(book: Book, as_of: datetime, *, tolerance_days: int = TOLERAN
     about = _about(told, standing(book.states, as_of))
     states = _judged(told, about, standing(book.facts.spans("allocation"), as_of))
     rates = kept_rates(states)
-    return PromisesKnown(as_of, states.select(_SHOWN), rates, _open(states, about, rates))
+    return PromisesKnown(
+        as_of, states.select(_SHOWN), about.select(*PROMISE, *RECEIVABLE[1:]), rates, _open(states, about, rates)
+    )
 
 
 _SHOWN = (
@@ -64,8 +69,8 @@ _SHOWN = (
     "due_by",
     "amount_minor",
     "state",
-    "paid_days",
     "cutoff_day",
+    "told_at",
 )
 
 
@@ -85,14 +90,18 @@ def kept_rates(states: pl.DataFrame) -> pl.DataFrame:
         .sort(CUSTOMER)
     )
     kept, due = pl.col("kept").sum().over("entity_id"), pl.col("due").sum().over("entity_id")
-    entity_rate = (kept + PRIOR_ENTITY_PROMISES * PRIOR_RATE) / (due + PRIOR_ENTITY_PROMISES)
-    own = (pl.col("kept") + PRIOR_PROMISES * entity_rate) / (pl.col("due") + PRIOR_PROMISES)
-    return counts.with_columns(kept_rate=own)
+    return counts.with_columns(kept_rate=own_rate(kept, due))
+
+
+def own_rate(entity_kept: pl.Expr, entity_due: pl.Expr) -> pl.Expr:
+    """A customer's own kept rate from its `kept` of `due` promises, drawn to its entity's, that to PRIOR_RATE."""
+    entity_rate = (entity_kept + PRIOR_ENTITY_PROMISES * PRIOR_RATE) / (entity_due + PRIOR_ENTITY_PROMISES)
+    return (pl.col("kept") + PRIOR_PROMISES * entity_rate) / (pl.col("due") + PRIOR_PROMISES)
 
 
 def _told(book: Book, as_of: datetime, tolerance_days: int) -> pl.DataFrame:
     """The promises that stood, with due_by and cutoff_day."""
-    rows = standing(book.facts.spans("promise"), as_of).drop("known_from", "known_to")
+    rows = standing(book.facts.spans("promise"), as_of).drop("known_to").rename({"known_from": "told_at"})
     at = rows.with_columns(_cutoff=pl.lit(instant(as_of), INSTANT))
     return with_day_of(at, "_cutoff", book.zones, "cutoff_day").with_columns(
         due_by=pl.col("promised_for") + pl.duration(days=tolerance_days)
@@ -115,11 +124,18 @@ def _about(told: pl.DataFrame, states: pl.DataFrame) -> pl.DataFrame:
 
 
 def _judged(told: pl.DataFrame, about: pl.DataFrame, allocations: pl.DataFrame) -> pl.DataFrame:
-    """`told` with state and paid_days."""
+    """`told` with its state."""
     parts = about.join(
-        allocations.select(*RECEIVABLE, "currency", "date", "kind", part_minor="amount_minor"),
+        allocations.select(
+            *RECEIVABLE, "currency", "date", "kind", part_minor="amount_minor", part_told_at="known_from"
+        ),
         on=[*RECEIVABLE, "currency"],
-    ).join(told.select(*PROMISE, "amount_minor", "promised_for", "due_by"), on=PROMISE)
+    ).join(
+        told.select(
+            *PROMISE, "amount_minor", "promised_for", "due_by", "told_at", named=pl.col("invoice_id").is_not_null()
+        ),
+        on=PROMISE,
+    )
     left = _left_when_made(about, parts)
     since = parts.filter(pl.col("date") >= pl.col("made_on")).sort(*PROMISE, "date", "kind", "part_minor")
     part, paid = pl.col("part_minor"), pl.col("kind") == "payment"
@@ -132,34 +148,45 @@ def _judged(told: pl.DataFrame, about: pl.DataFrame, allocations: pl.DataFrame) 
     )
     in_time = pl.col("date") <= pl.col("due_by")
     ends = running.group_by(PROMISE).agg(
-        _kept_on=pl.col("date").filter(reached & in_time).min(),
+        _kept=(reached & in_time).any(),
         _void=((pl.col("_settled").last() >= pl.col("left_minor").first()) & (pl.col("_paid").last() == 0)),
     )
+    crossed = pl.col("left_minor") <= 0
     state = (
-        pl.when(pl.col("_kept_on").is_not_null())
+        pl.when(pl.col("_kept") | (crossed & pl.col("paid_before")))
         .then(pl.lit("kept"))
-        .when(pl.col("_void").fill_null(value=False) | pl.col("left_minor").is_null())
+        .when(pl.col("_void").fill_null(value=False) | crossed | pl.col("left_minor").is_null())
         .then(pl.lit("void"))
         .when(pl.col("cutoff_day") > pl.col("due_by"))
         .then(pl.lit("broken"))
         .otherwise(pl.lit("open"))
     )
-    wait = (pl.col("_kept_on") - pl.col("promised_for")).dt.total_days()
     return (
         told.join(ends, on=PROMISE, how="left")
         .join(left, on=PROMISE, how="left")
-        .with_columns(state=state, paid_days=wait)
-        .drop("_kept_on", "_void", "left_minor")
+        .with_columns(state=state)
+        .drop("_kept", "_void", "left_minor", "paid_before")
         .sort("entity_id", "customer_id", "made_on", "promise_id")
     )
 
 
 def _left_when_made(about: pl.DataFrame, parts: pl.DataFrame) -> pl.DataFrame:
-    """PROMISE, left_minor: what was still owed of it on the day it was made."""
-    before = parts.filter(pl.col("date") < pl.col("made_on")).group_by(PROMISE).agg(_before=pl.col("part_minor").sum())
+    """PROMISE, left_minor: what was still owed of it on the day it was made; paid_before: whether it was paid then.
+
+    What was known to be paid when somebody promised for the account is not what that promise is about.
+    """
+    earlier = parts.filter(pl.col("date") < pl.col("made_on"))
+    before = earlier.group_by(PROMISE).agg(
+        _before=pl.col("part_minor").sum(),
+        paid_before=(
+            (pl.col("kind") == "payment") & (pl.col("named") | (pl.col("part_told_at") > pl.col("told_at")))
+        ).any(),
+    )
     owed = about.group_by(PROMISE).agg(_owed=pl.col("owed_minor").sum())
     return owed.join(before, on=PROMISE, how="left").select(
-        *PROMISE, left_minor=pl.col("_owed") - pl.col("_before").fill_null(0)
+        *PROMISE,
+        left_minor=pl.col("_owed") - pl.col("_before").fill_null(0),
+        paid_before=pl.col("paid_before").fill_null(value=False),
     )
 
 

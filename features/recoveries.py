@@ -42,7 +42,8 @@ def loss_share(facts: Facts, states: pl.DataFrame, rule: DefaultRule, as_of: dat
         )
         .filter(pl.col("at_risk") > 0)
         .sort(RECEIVABLE)
-        .select(pl.col("lost") / pl.col("at_risk"))
+        # more than was at risk is lost where an earlier payment went back
+        .select(pl.col("lost").clip(0, pl.col("at_risk")) / pl.col("at_risk"))
         .to_series()
     )
     share = float(shares.mean() or 0.0) if len(shares) >= FEWEST_CLOSED else None  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from math import exp, log, log10, sqrt
+from math import erfc, exp, log, log10, sqrt
 from statistics import median
 from typing import Any
 
@@ -16,6 +16,7 @@ LEAST_SPREAD = 0.12  # of log amounts: fixed amounts differ by that much without
 OUTGOING = ("credit_note", "write_off")
 NEAR_LIMIT = 0.9
 BATCH_DAYS, BATCH_LEAST = 30, 6
+MANY = 500  # documents: from there on a Poisson variable is as good as a normal one
 LOOP_DAYS, REBILL_DAYS, ABOUT = 120, 10, 0.03
 
 
@@ -110,7 +111,7 @@ class Limits:
 
     columns = ("limit_share", "limit_same_day", "limit_usual_share")
 
-    def __init__(self, limits: Mapping[str, int]) -> None:
+    def __init__(self, limits: Mapping[str, float]) -> None:
         self._limits = limits
         self._near: Counter[tuple[Any, ...]] = Counter()
         self._all: Counter[str] = Counter()
@@ -165,6 +166,8 @@ class Digits:
 
     def __init__(self) -> None:
         self._recent: dict[tuple[str, ...], deque[tuple[datetime, int, int]]] = defaultdict(deque)
+        self._recent_neat: dict[tuple[str, ...], Counter[int]] = defaultdict(Counter)
+        self._recent_first: dict[tuple[str, ...], Counter[int]] = defaultdict(Counter)
         self._neat: dict[tuple[str, ...], Counter[int]] = defaultdict(Counter)
         self._first: dict[tuple[str, ...], Counter[int]] = defaultdict(Counter)
 
@@ -176,33 +179,39 @@ class Digits:
         key = _digits_of(document)
         if key is None:
             return (None,) * len(self.columns)
-        recent = self._trimmed(key, document["known_at"])
+        self._trim(key, document["known_at"])
+        many = len(self._recent[key])
         neat, first = neatness(abs(document["amount_minor"])), int(str(abs(document["amount_minor"]))[0])
         settled, digits = self._neat[key], self._first[key]
         if settled.total() < 3 * BATCH_LEAST:
             return (float(neat), *(None,) * 6)
         rate = (sum(n for level, n in settled.items() if level >= neat) + 0.3) / (settled.total() + 30)
-        expected = rate * (len(recent) + 1)
-        count = 1 + sum(level >= neat for _, level, _ in recent)
-        rarity = -log10(max(_at_least(count, expected), 1e-12)) if neat else 0.0
+        expected = rate * (many + 1)
+        count = 1 + sum(n for level, n in self._recent_neat[key].items() if level >= neat)
+        rarity = -log10(max(at_least(count, expected), 1e-12)) if neat else 0.0
         surprise = -log((digits[first] + 1) / (digits.total() + 9))
-        effect = _phi([f for _, _, f in recent], digits) if len(recent) >= BATCH_LEAST else None
-        return float(neat), float(count), expected, rarity, effect, float(len(recent)), surprise
+        effect = _phi(self._recent_first[key], many, digits) if many >= BATCH_LEAST else None
+        return float(neat), float(count), expected, rarity, effect, float(many), surprise
 
     def learn(self, document: Row) -> None:
         """It is one of the last weeks; what is older makes the habit."""
         key = _digits_of(document)
         if key is not None:
             amount = abs(document["amount_minor"])
-            self._recent[key].append((document["known_at"], neatness(amount), int(str(amount)[0])))
+            neat, first = neatness(amount), int(str(amount)[0])
+            self._recent[key].append((document["known_at"], neat, first))
+            self._recent_neat[key][neat] += 1
+            self._recent_first[key][first] += 1
 
-    def _trimmed(self, key: tuple[str, ...], now: datetime) -> deque[tuple[datetime, int, int]]:
+    def _trim(self, key: tuple[str, ...], now: datetime) -> None:
+        """What is older than the last weeks becomes the time before."""
         recent = self._recent[key]
         while recent and days_between(recent[0][0], now) > BATCH_DAYS:
             _, neat, first = recent.popleft()
+            self._recent_neat[key][neat] -= 1
+            self._recent_first[key][first] -= 1
             self._neat[key][neat] += 1
             self._first[key][first] += 1
-        return recent
 
 
 def _digits_of(document: Row) -> tuple[str, ...] | None:
@@ -211,8 +220,10 @@ def _digits_of(document: Row) -> tuple[str, ...] | None:
     return document["entity_id"], document["table"], document["currency"]
 
 
-def _at_least(count: int, expected: float) -> float:
+def at_least(count: int, expected: float) -> float:
     """P(X >= count) of a Poisson variable."""
+    if expected > MANY:  # exp(-expected) is nothing; the bell is close enough
+        return erfc((count - 0.5 - expected) / sqrt(2 * expected)) / 2
     term, below = exp(-expected), 0.0
     for number in range(count):
         below += term
@@ -220,9 +231,8 @@ def _at_least(count: int, expected: float) -> float:
     return max(1.0 - below, 0.0)
 
 
-def _phi(firsts: list[int], usual: Counter[int]) -> float:
-    """sqrt(chi-square / n) of first digits against the shares that are usual."""
-    found, count = Counter(firsts), len(firsts)
+def _phi(found: Counter[int], count: int, usual: Counter[int]) -> float:
+    """sqrt(chi-square / n) of `count` first digits against the shares that are usual."""
     expected = {d: count * (usual[d] + 1) / (usual.total() + 9) for d in range(1, 10)}
     return sqrt(sum((found[d] - e) ** 2 / e for d, e in expected.items()) / count)
 

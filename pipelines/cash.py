@@ -22,7 +22,7 @@ from models.cash.model import CashModel
 from models.cash.open_items import DatesPayments, open_items
 from models.cash.scenarios import Scenario
 from models.champion import CASH_FORECAST, PAYMENT_DATE, ready
-from pipelines.cash_training import fit_rehearsed
+from pipelines.cash_training import TrainsDates, fit_rehearsed, trained_before
 from pipelines.strict_yaml import decode
 
 
@@ -48,7 +48,19 @@ def forecast_cash(
     `NotFound` without a champion of either model, or for an entity or currency that has nothing to forecast.
     """
     dated, model = champions_of(mlruns)
-    book = Book(Facts.read(lake))
+    return forecast_book(Book(Facts.read(lake)), dated, model, asked, as_of=as_of, scenario=scenario)
+
+
+def forecast_book(
+    book: Book,
+    dated: DatesPayments,
+    model: CashModel,
+    asked: Asked,
+    *,
+    as_of: date | None = None,
+    scenario: Scenario | None = None,
+) -> tuple[CashForecast, CashForecast | None]:
+    """`forecast_cash` of a book that is open already, by models that are at hand."""
     if asked.group is not None:
         exponent(asked.group)  # refuses what is no currency
     when = book.last_known() if as_of is None else day_begins(book, as_of)
@@ -74,11 +86,17 @@ def explain_cash(lake: Lake, mlruns: Path, *, since: date, until: date, seed: in
     if until <= since:
         raise BadSetting(f"--to {until} is not after --from {since}; allowed: a later day, within 13 weeks")
     dated, _ = champions_of(mlruns)
-    book = Book(Facts.read(lake))
+    return explain_book(Book(Facts.read(lake)), dated, since=since, until=until, seed=seed)
+
+
+def explain_book(
+    book: Book, dated: DatesPayments, *, since: date, until: date, seed: int = 7, train: TrainsDates = trained_before
+) -> list[Decomposition]:
+    """`explain_cash` of a book that is open already; `train` makes the payment dates of the rehearsal."""
     when = day_begins(book, since)
     if when >= book.last_known():
         raise BadInput(f"--from {since} lies after all that the lake knows; choose an earlier day")
-    model = fit_rehearsed(book, when, seed=seed)
+    model = fit_rehearsed(book, when, seed=seed, train=train)
     items = open_items(book, dated, when)
     claims = claims_of(book, dated, model, when, items, seed=seed)
     return decompose(drawn(book, model, when, items, claims, seed=seed), book, until)

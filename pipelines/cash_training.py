@@ -16,18 +16,18 @@ from features.errors import BadInput, NotFound
 from features.lake import Lake
 from models import registry
 from models.cash.answers import CashForecast
-from models.cash.backtest import Past, bare, learnt
+from models.cash.backtest import learnt, rehearsed
 from models.cash.claims import HORIZON_DAYS
-from models.cash.forecast import claims_of
 from models.cash.model import CashModel
-from models.cash.open_items import DatesPayments, open_items
+from models.cash.open_items import DatesPayments
 from models.champion import CASH_FORECAST, PAYMENT_DATE, ModelVersion, champion
 from pipelines.train import learner, read_at_rest
 
 ORIGIN_DAYS = 28
 REHEARSED_DAYS = 2 * HORIZON_DAYS + ORIGIN_DAYS
-REHEARSAL_DRAWS = 500
 Step = Callable[[str], None]
+# Makes the payment dates that there were at an instant: of a book, that instant and a seed.
+TrainsDates = Callable[[Book, datetime, int], DatesPayments]
 
 
 @dataclass(frozen=True)
@@ -62,34 +62,34 @@ def train_cash(lake: Lake, mlruns: Path, *, seed: int, step: Step = lambda _: No
     return TrainedCash(version, model)
 
 
+def trained_before(book: Book, origin: datetime, seed: int) -> DatesPayments:
+    """A payment-date model of what was known before `origin`; `BadInput` where too little was settled by then."""
+    issued = book.at_issue(date.min, origin.date() + timedelta(days=1)).filter(pl.col("cutoff") < origin)
+    return learner(book, seed)(book.labelled(book.features(issued), origin), origin)
+
+
 def fit_rehearsed(
-    book: Book, as_of: datetime, *, seed: int, rests_on: str | None = None, step: Step = lambda _: None
+    book: Book,
+    as_of: datetime,
+    *,
+    seed: int,
+    rests_on: str | None = None,
+    step: Step = lambda _: None,
+    train: TrainsDates = trained_before,
 ) -> CashModel:
-    """The cash model of an instant from forecasts rehearsed before it; none where history is too short for that."""
+    """The cash model of an instant from forecasts rehearsed before it; without any where history is too short."""
     step("rehearsal: forecasts of the past, with what was known then")
     origins = [as_of - timedelta(days=back) for back in range(REHEARSED_DAYS, ORIGIN_DAYS - 1, -ORIGIN_DAYS)]
     try:
-        dated: DatesPayments = _trained_before(book, origins[0], seed)
+        dated = train(book, origins[0], seed)
     except BadInput:  # too little was settled by then: nothing to learn dependence from, which the model says
         return learnt(book, as_of, [], seed=seed, rests_on=rests_on)
-    past: list[Past] = []
+    past = []
     for origin in origins:
         step(f"rehearsal: {origin.date()}")
-        past.append(_rehearsed(book, dated, origin, past, seed))
+        past.append(rehearsed(book, dated, origin, seed=seed))
     step("learning from what became of them")
     return learnt(book, as_of, past, seed=seed, rests_on=rests_on)
-
-
-def _rehearsed(book: Book, dated: DatesPayments, origin: datetime, past: list[Past], seed: int) -> Past:
-    items = open_items(book, dated, origin)
-    model = learnt(book, origin, past, seed=seed)
-    claims = claims_of(book, dated, model, origin, items, seed=seed)
-    return bare(origin, items, claims, model, draws=REHEARSAL_DRAWS, seed=seed)
-
-
-def _trained_before(book: Book, origin: datetime, seed: int) -> DatesPayments:
-    issued = book.at_issue(date.min, origin.date() + timedelta(days=1)).filter(pl.col("cutoff") < origin)
-    return learner(book, seed)(book.labelled(book.features(issued), origin), origin)
 
 
 def _figures(model: CashModel) -> dict[str, float]:

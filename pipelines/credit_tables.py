@@ -51,7 +51,7 @@ def read_portfolio(path: Path, spec: PortfolioSpec, *, with_target: bool = True)
     for name in wanted:
         if name not in raw.columns:
             raise BadInput(f"{path}: no column {name!r}; it has: {', '.join(raw.columns)}{nearest(name, raw.columns)}")
-    told = raw.select(pl.col(list(wanted)).cast(pl.String).str.strip_chars())
+    told = raw.select(_texts(raw[name], path).str.strip_chars() for name in wanted)
     told = told.with_columns(pl.when(~pl.all().is_in(spec.missing)).then(pl.all()))
     _require_ids(told[spec.id], path)
     return told.with_columns(_numbers(told[name], path) for name in spec.number_columns)
@@ -66,6 +66,13 @@ def _raw(path: Path) -> pl.DataFrame:
         return pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
     except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path} cannot be read as {path.suffix[1:]}: {' '.join(str(error).split())}") from None
+
+
+def _texts(column: pl.Series, path: Path) -> pl.Series:
+    try:
+        return column.cast(pl.String)
+    except pl.exceptions.PolarsError:
+        raise BadInput(f"{path}: {column.name} holds {column.dtype}; allowed: numbers, text, dates, yes or no") from None
 
 
 def _require_ids(ids: pl.Series, path: Path) -> None:

@@ -153,6 +153,13 @@ The sandbox's payers changed their ways {SHIFT_DAYS} days before its today, in t
 No model can know that beforehand, hence intervals that hold less than they say; `make results`
 shows the calm months too.
 
+More of the same seller
+  export DUECAST_LAKE={home}/lake DUECAST_MLRUNS={home}/mlruns DUECAST_STATE_URL=sqlite:///{home}/state.db
+  {BIN}/duecast kpis collections --group-currency EUR           what is owed, and how long it takes
+  {BIN}/duecast worklist                                        whom to contact today, and why
+  {BIN}/duecast train anomalies, then {BIN}/duecast anomalies list
+  {BIN}/duecast train cash-forecast, then {BIN}/duecast cash
+
 Your own ledger
   copy pipelines/mappings/generic.yaml, name your columns in it, then
   {BIN}/duecast evaluate --data FOLDER --mapping YOUR.yaml      how well it would have done

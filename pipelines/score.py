@@ -34,7 +34,7 @@ def score(
     verify(version, mlruns)
     model = load(version, mlruns)
     book = Book(Facts.read(lake))
-    BookPredictor(version, model, book)  # refuses a lake that lacks what the model reads
+    predictor = BookPredictor(version, model, book)  # refuses a lake that lacks what the model reads
     subjects = _open(book, as_of, entity)
     missing = sorted(set(invoices) - set(subjects["invoice_id"]))
     if missing:
@@ -43,7 +43,7 @@ def score(
         subjects = subjects.filter(pl.col("invoice_id").is_in(list(invoices)))
     if subjects.is_empty():
         raise NotFound(f"nothing is open as of {as_of or 'now'}; ingest invoices or choose another day")
-    return predictions(version, model, book.features(subjects))
+    return predictions(version, model, book.features(subjects), promises=predictor.promises)
 
 
 def write(told: Sequence[Prediction], path: Path) -> None:

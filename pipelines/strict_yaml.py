@@ -1,9 +1,10 @@
 """YAML that has to fit a declared msgspec type exactly; every complaint names file, line, key, what is allowed.
 
-Scalars stay the text that was written, so `country: NO` is Norway and `id: 0012` keeps its zeros; a number or a flag is
-read only where the type asks for one. A key given twice, unknown, missing or of the wrong type is refused.
+Scalars stay the text that was written, so `country: NO` is Norway and `id: 0012` keeps its zeros; a number, a flag or a
+day is read only where the type asks for one. A key given twice, unknown, missing or of the wrong type is refused.
 """
 
+from datetime import date
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -60,6 +61,8 @@ def _said(kind: types.Type) -> str:
             return "a number"
         case types.BoolType():
             return "true or false"
+        case types.DateType():
+            return "a day written as YYYY-MM-DD"
         case _:
             return "text"
 
@@ -121,6 +124,8 @@ class _Reader:
                     return text
                 case types.IntType() | types.FloatType() | types.BoolType() if _converts(text, option):
                     return text
+                case types.DateType() if _converts(text, option):
+                    return text
         words = [str(v) for option in options if isinstance(option, types.LiteralType) for v in option.values]
         raise self._refusal(node, path, repr(text), kind, nearest(text, words))
 
@@ -141,12 +146,13 @@ def _found(node: Node) -> str:
     return "a list" if node.value else "an empty list"
 
 
-def _converts(text: str, kind: types.IntType | types.FloatType | types.BoolType) -> bool:
-    target: type = {types.IntType: int, types.FloatType: float, types.BoolType: bool}[type(kind)]
+def _converts(text: str, kind: types.IntType | types.FloatType | types.BoolType | types.DateType) -> bool:
+    targets = {types.IntType: int, types.FloatType: float, types.BoolType: bool, types.DateType: date}
+    target: type = targets[type(kind)]
     try:
         value: Any = msgspec.convert(text, target, strict=False)
     except msgspec.ValidationError:
         return False
-    if isinstance(kind, types.BoolType):
+    if isinstance(kind, types.BoolType | types.DateType):
         return True
     return (kind.ge is None or value >= kind.ge) and (kind.le is None or value <= kind.le)

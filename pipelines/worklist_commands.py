@@ -1,6 +1,6 @@
 """What `duecast worklist` does: make the list, show it, write it, record it; train what it rests on."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -35,6 +35,10 @@ def show_worklist(
 ) -> None:
     """Make the list, show its first rows and why others are held; write and record it where asked."""
     quieten()
+    if recorded and as_of is not None and as_of > datetime.now(UTC).date() + timedelta(days=1):
+        raise BadSetting(
+            f"--as-of {as_of} with --record: contacts of a day to come cannot be facts; allowed: until today"
+        )
     settings = read_settings(lake=lake, mlruns=mlruns)
     screen, into = console(), Lake(settings.lake)
     # a feed that is silent today says nothing of what was known on a day of the past

@@ -38,8 +38,10 @@ def train_effect(
 ) -> TrainedEffect:
     """Learn on every drawn contact whose horizon is over, register and promote.
 
-    `BadInput` where there are too few of them; contacts that a person decided are never learnt from.
+    `BadInput` where there are too few of them; contacts that a person decided are never learnt from. `BadSetting` for
+    a horizon that no list can have.
     """
+    WorklistSettings(horizon_days=horizon_days)
     step("reading the lake")
     versions, facts = read_at_rest(lake)
     book = Book(facts)

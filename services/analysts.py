@@ -13,10 +13,10 @@ from typing import Any
 import polars as pl
 
 from features.book import Book
-from features.errors import Violation
+from features.errors import NotFound, Violation
 from features.kpis.engine import collection_kpis
 from features.kpis.settings import KpiSettings
-from features.money import exponent
+from features.money import exponents
 from models.anomalies.alerts import Alert, Budget
 from models.cash.backtest import day_begins
 from models.cash.forecast import LookAhead, look_ahead
@@ -79,14 +79,12 @@ class Analysts:
         )
 
     def cash_forecast(self, question: CashQuestion) -> CashAnswer:
-        """The coming weeks. `NotFound` for an entity that is not there."""
+        """The coming weeks. `NotFound` for an entity that is not there, or a currency of which nothing ever was."""
         loaded = self._model(CASH_FORECAST)
         self._model(PAYMENT_DATE)
         if question.entity_id is not None:
             self.book.time_zone(question.entity_id)
-        for code in filter(None, (question.currency, question.group_currency)):
-            exponent(code)  # refuses what is no currency
-        _refuse_far_days(question)
+        _refuse_strange_values(question)
         seen = self._newest_cash if question.as_of is None else self._look_ahead(day_begins(self.book, question.as_of))
         told = seen.forecast(
             weeks=question.weeks,
@@ -94,6 +92,8 @@ class Analysts:
             entity=question.entity_id,
             currency=question.currency,
         )
+        if not told.series:
+            raise NotFound(_nothing_to_forecast(self.book, question))
         return CashAnswer(model=loaded.version.label, forecast=told)
 
     def worklist(self, question: WorklistQuestion, stale: Sequence[str]) -> WorklistAnswer:
@@ -111,11 +111,12 @@ class Analysts:
             stale=stale if question.as_of is None else (),
             not_learnt="" if effect else why_not_learnt(self.book, question.horizon_days),
         )
-        return WorklistAnswer(model=effect.version.label if effect else None, worklist=made)
+        return WorklistAnswer(model=effect.version.label if effect else None, worklist=made, stale=list(stale))
 
     def alerts(self, question: AlertsQuestion, settled: Mapping[str, Verdict]) -> AlertsAnswer:
         """What is odd and was not judged yet; `settled` is what people said, by alert id."""
         loaded = self._model(ANOMALIES)
+        _refuse_strange_values(question)
         budget = Budget(question.budget_share, question.per_day)
         told = self._desk.alerts(budget, since=question.since, entity=question.entity_id, settled=settled)
         return AlertsAnswer(
@@ -132,7 +133,7 @@ class Analysts:
 
     def kpis(self, question: KpiQuestion) -> KpiAnswer:
         """The key figures of collecting."""
-        _refuse_far_days(question)
+        _refuse_strange_values(question)
         as_of: date | datetime = question.as_of or self.book.last_known()
         settings = KpiSettings(days=question.days)
         told = collection_kpis(
@@ -148,7 +149,7 @@ class Analysts:
 
     def _instant(self, question: CreditQuestion | WorklistQuestion) -> datetime:
         """The start of the day asked about where the entity is, or the newest there is; `NotFound` for the entity."""
-        _refuse_far_days(question)
+        _refuse_strange_values(question)
         self.book.time_zone(question.entity_id)
         if question.as_of is None:
             return self.book.last_known()
@@ -167,10 +168,22 @@ class Analysts:
         return AnomalyDesk(self._model(ANOMALIES).model, self.book.facts)
 
 
-def _refuse_far_days(question: Question) -> None:
+def _refuse_strange_values(question: Question) -> None:
+    """`InvalidQuestion` for days that no calendar of ours covers, and for what is no currency."""
     faults = [*days_out_of_range("$", question)]
+    for field in ("currency", "group_currency"):
+        code = getattr(question, field, None)
+        if code is not None and code not in exponents():
+            faults.append(Violation("$", field, code, "an ISO 4217 code such as USD, EUR, JPY"))
     if faults:
         raise InvalidQuestion(faults)
+
+
+def _nothing_to_forecast(book: Book, question: CashQuestion) -> str:
+    pairs = book.states.select("entity_id", "currency").unique().sort("entity_id", "currency").iter_rows()
+    there = ", ".join("/".join(pair) for pair in pairs) or "none"
+    whose = f"{question.entity_id or 'any entity'}, {question.currency or 'any currency'}"
+    return f"nothing to forecast for {whose}; there are: {there}"
 
 
 def _refuse_unknown(found: pl.Series, ids: Sequence[str], asked: Sequence[str], as_of: datetime) -> None:

@@ -77,7 +77,7 @@ class Analysts(Protocol):
         ...
 
     def worklist(self, question: WorklistQuestion, stale: Sequence[str]) -> WorklistAnswer:
-        """Whom to contact; feeds that are `stale` hold everybody."""
+        """Whom to contact; feeds that are `stale` hold everybody, and the answer says so."""
         ...
 
     def alerts(self, question: AlertsQuestion, settled: Mapping[str, Verdict]) -> AlertsAnswer:
@@ -208,7 +208,8 @@ class Api:
         """Whom to contact today."""
         question, analysts = decode(self._contacts, await request.body()), self._analysts()
         stale = self._serving.stale
-        return self._with_stale(await self._study.run(lambda: analysts.worklist(question, stale)))
+        told = await self._study.run(lambda: analysts.worklist(question, stale))
+        return _json(told, told.model)
 
     async def anomalies(self, request: Request) -> Response:
         """What is odd and nobody has judged."""
@@ -267,7 +268,7 @@ class Api:
             raise Refused(problems.NOT_READY, "the lake is being read", {"retry-after": "5"})
         return self._serving.analysts
 
-    def _with_stale(self, answer: CreditAnswer | CashAnswer | WorklistAnswer | KpiAnswer) -> Response:
+    def _with_stale(self, answer: CreditAnswer | CashAnswer | KpiAnswer) -> Response:
         told = msgspec.structs.replace(answer, stale=list(self._serving.stale))
         return _json(told, None if isinstance(told, KpiAnswer) else told.model)
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import date
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 from msgspec.json import Decoder
@@ -24,7 +24,7 @@ _AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>\$.*)`)?$", re.DOTALL)
 _FIELD = re.compile(r"^Object (?P<fault>missing required|contains unknown) field `(?P<field>.*)`$", re.DOTALL)
 _EXPECTED = re.compile(r"^Expected (?P<allowed>.*?)(?:, got .*)?$", re.DOTALL)
 _TYPE = re.compile(r"`([^`]*)`")
-_TYPES = {"str": "text", "int": "a whole number", "array": "a list", "object": "an object"}
+_TYPES = {"str": "text", "int": "a whole number", "float": "a number", "array": "a list", "object": "an object"}
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 _IN_WORDS = {
     "Invalid RFC3339 encoded date": A_DAY,
@@ -42,7 +42,7 @@ def decode(decoder: Decoder[T], body: bytes) -> T:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise InvalidQuestion([_violation(str(error), _parsed(body))]) from None
+        raise InvalidQuestion([_violation(str(error), _parsed(body), decoder.type)]) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _malformed(error) from None
 
@@ -67,7 +67,7 @@ def _malformed(error: Exception) -> Refused:
     return Refused(problems.MALFORMED, detail)
 
 
-def _violation(message: str, content: Any) -> Violation:
+def _violation(message: str, content: Any, kind: Any) -> Violation:
     at = _AT.match(message)
     assert at is not None, "matches any text"
     what, path = at["what"], at["path"] or "$"
@@ -75,12 +75,20 @@ def _violation(message: str, content: Any) -> Violation:
         path = f"{path}.{field['field']}"
         missing = field["fault"].startswith("missing")
         allowed = "a value: it is required" if missing else "no such field; /v1/openapi.json lists those there are"
+    elif what.startswith("Invalid enum value"):
+        allowed = _choices(kind, path)
     else:
         expected = _EXPECTED.match(what)
         stated = expected["allowed"] if expected else what
         allowed = _IN_WORDS.get(stated) or _TYPE.sub(lambda found: _TYPES.get(found[1], found[1]), stated)
     where, _, name = path.rpartition(".")
     return Violation(where or path, name if where else "", _shown(content, path), allowed)
+
+
+def _choices(kind: Any, path: str) -> str:
+    """The values of a `Literal` of the question itself; one that stands deeper is left to the document."""
+    literal = get_type_hints(kind).get(path.removeprefix("$."))
+    return f"one of {', '.join(get_args(literal))}" if literal else "a value that /v1/openapi.json lists"
 
 
 def _shown(value: Any, path: str) -> str | None:

@@ -36,8 +36,8 @@ def document(*, bulk_limit: int) -> dict[str, Any]:
             "title": "Duecast",
             "version": VERSION,
             "summary": "When invoices will be paid, how much cash that is, who is a risk, what is odd, whom to contact",
-            "description": "Chances are between 0 and 1, days ISO dates. Money is decimal text in major units, or, under "
-            "a name that ends in _minor, a whole number of minor units.",
+            "description": "Chances are between 0 and 1, days ISO dates. Money is decimal text in major units, or a whole "
+            "number of minor units under a name that ends in _minor.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": {e.path: {e.method.lower(): _operation(e, schema_of)} for e in ENDPOINTS},

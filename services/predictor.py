@@ -2,14 +2,15 @@
 
 Predictions are facts too: each carries the digest of the features it was made from, the cutoff, and an id that follows
 from both, the model and the instalment. The same question to the same model and the same facts has the same id, in the
-service and in `duecast score`.
+service and in `duecast score`. A promise to pay that an answer rests on is part of its features' digest.
 """
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from functools import cached_property
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -20,7 +21,9 @@ from features.calendars import day_start
 from features.errors import NotFound, StateError, Violation
 from features.money import from_minor
 from models.champion import ModelVersion
+from models.distribution import Distribution
 from models.predictions import PaymentPrediction
+from models.promises import Promise, Promises, promised_predictions
 from models.scorer import HORIZON_DAYS
 from services.decoding import days_out_of_range
 from services.inline import facts_of
@@ -33,9 +36,15 @@ ID_LENGTH = 32
 class PaymentDates(Protocol):
     """A trained payment-date model."""
 
+    explainer: Any
+
     @property
     def feature_names(self) -> tuple[str, ...]:
         """The feature columns it reads."""
+        ...
+
+    def distribution(self, frame: pl.DataFrame) -> Distribution:
+        """When each row of the FEATURE frame will be paid; asked for where there are promises."""
         ...
 
     def predictions(self, frame: pl.DataFrame, days: Sequence[date] = ()) -> list[PaymentPrediction]:
@@ -56,6 +65,11 @@ class BookPredictor:
         lacking = sorted(set(self.model.feature_names) - set(self.book.feature_names))
         if lacking and any(len(rows) for rows in self.book.facts.tables.values()):
             raise StateError(f"{self.version.label} reads {', '.join(lacking)}, which the lake lacks; train it again")
+
+    @cached_property
+    def promises(self) -> Promises:
+        """The open promises of the lake; those of an instant are kept at hand once they were asked for."""
+        return Promises(self.book, self.model)
 
     @property
     def card(self) -> ModelCard:
@@ -85,7 +99,7 @@ class BookPredictor:
                 self._why_missing(entity, missing[0], as_of),
                 (_violation("invoice_ids", question.invoice_ids, name, as_of) for name in missing),
             )
-        return self._answer(self.book, found, question.paid_by)
+        return self._answer(self.book, found, question.paid_by, self.promises)
 
     def inline(self, question: InlineQuestion) -> Answer:
         """Open invoices of the ledger in the question; `InvalidQuestion` lists what is wrong with it."""
@@ -98,12 +112,15 @@ class BookPredictor:
             raise InvalidQuestion(_violation("predict", question.predict, name, as_of) for name in missing)
         return self._answer(book, found, question.paid_by)
 
-    def _answer(self, book: Book, subjects: pl.DataFrame, days: Sequence[date]) -> Answer:
+    def _answer(
+        self, book: Book, subjects: pl.DataFrame, days: Sequence[date], promises: Promises | None = None
+    ) -> Answer:
         _refuse_far_days(days, subjects)
         frame = book.features(subjects)
         lacking = [name for name in self.model.feature_names if name not in frame.columns]
         frame = frame.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in lacking)
-        return Answer(model=self.version.label, predictions=predictions(self.version, self.model, frame, days))
+        told = predictions(self.version, self.model, frame, days, promises=promises)
+        return Answer(model=self.version.label, predictions=told)
 
     def _why_missing(self, entity_id: str, invoice_id: str, as_of: datetime) -> str:
         try:
@@ -114,12 +131,24 @@ class BookPredictor:
 
 
 def predictions(
-    version: ModelVersion, model: PaymentDates, frame: pl.DataFrame, days: Sequence[date] = ()
+    version: ModelVersion,
+    model: PaymentDates,
+    frame: pl.DataFrame,
+    days: Sequence[date] = (),
+    *,
+    promises: Promises | None = None,
 ) -> list[Prediction]:
-    """The model's answers about a FEATURE frame, each with its digest and id, in the frame's order."""
-    digests = feature_digests(frame, model.feature_names)
+    """The model's answers about a FEATURE frame, each with its digest and id, in the frame's order.
+
+    promises  those of the ledger that the frame is from; None where it has none
+    """
+    promised = promises.of(frame) if promises else [None] * len(frame)
+    digests = [
+        digest if promise is None else _with_promise(digest, promise)
+        for digest, promise in zip(feature_digests(frame, model.feature_names), promised, strict=True)
+    ]
     cutoffs = frame["cutoff"].to_list()
-    told = model.predictions(frame, days)
+    told = promised_predictions(model, frame, promised, days)
     return [_told(version, p, digest, cutoff) for p, digest, cutoff in zip(told, digests, cutoffs, strict=True)]
 
 
@@ -144,6 +173,11 @@ def feature_digests(frame: pl.DataFrame, names: Sequence[str]) -> list[str]:
         hashed.update(row.tobytes())
         digests.append(hashed.hexdigest())
     return digests
+
+
+def _with_promise(feature_digest: str, promise: Promise) -> str:
+    """The digest of the features and of all that the promise adds to them."""
+    return hashlib.sha256(feature_digest.encode() + promise.told()).hexdigest()
 
 
 def _told(version: ModelVersion, said: PaymentPrediction, feature_digest: str, cutoff: datetime) -> Prediction:

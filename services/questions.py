@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from features.kpis.engine import CollectionKpis
-from features.kpis.groups import GROUPS
 from models.anomalies.alerts import Alert
 from models.cash.answers import CashForecast
 from models.credit.answers import CreditScore
@@ -127,7 +126,7 @@ class VerdictAnswer(Struct, frozen=True, kw_only=True):
 class KpiQuestion(Question, frozen=True, kw_only=True):
     """Which key figures, of which day."""
 
-    by: Annotated[str, Meta(extra_json_schema={"enum": list(GROUPS)})] = "entity"
+    by: Literal["entity", "currency", "segment", "parent", "collector", "customer"] = "entity"
     days: Annotated[int, Meta(ge=1, le=3660, description="length of the period before the day")] = 90
     group_currency: Annotated[Currency | None, Meta(description="rows over all currencies too, in this one")] = None
     as_of: AsOf = None

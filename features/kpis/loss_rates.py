@@ -145,8 +145,15 @@ def _unpaid(then: AsOf, now: AsOf) -> pl.DataFrame:
     """entity_id, currency, open_minor in the oldest bucket then, lost_minor: of it still owed now, or written off."""
     owed = then.receivables.filter((pl.col("bucket") == OLDEST) & (pl.col("open_minor") > 0))
     still = now.receivables.filter(pl.col("open_minor") > 0).select(*RECEIVABLE, _still="open_minor")
-    given_up = now.allocations.filter(pl.col("kind") == "write_off").group_by(RECEIVABLE)
-    gone = given_up.agg(_gone=pl.col("amount_minor").sum())
-    both = owed.join(still, on=RECEIVABLE, how="left").join(gone, on=RECEIVABLE, how="left")
-    lost = pl.min_horizontal("open_minor", pl.col("_still").fill_null(0) + pl.col("_gone").fill_null(0))
+    both = owed.join(still, on=RECEIVABLE, how="left")
+    for name, look in (("_before", then), ("_gone", now)):
+        both = both.join(_given_up(look, name), on=RECEIVABLE, how="left")
+    since = pl.col("_gone").fill_null(0) - pl.col("_before").fill_null(0)
+    lost = pl.min_horizontal("open_minor", pl.col("_still").fill_null(0) + since)
     return both.select("entity_id", "currency", "open_minor", lost_minor=lost)
+
+
+def _given_up(at: AsOf, name: str) -> pl.DataFrame:
+    """RECEIVABLE and, as `name`, what was written off of it."""
+    written = at.allocations.filter(pl.col("kind") == "write_off")
+    return written.group_by(RECEIVABLE).agg(pl.col("amount_minor").sum().alias(name))

@@ -1,11 +1,12 @@
 """Rolling origins: what the forecast would have said, week by week, beside its baselines and independence.
 
 At each origin everything is learnt from what was known then: dependence and spread from forecasts of earlier origins
-whose outcome was known by then, the payment-date model by whoever trained it before that origin.
+whose outcome was known by then, the payment-date model by whoever trained it before that origin. Earlier forecasts are
+drawn again with the dependence learnt since: the spread mends the model of now, not what it knew less of then.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -14,16 +15,15 @@ import polars as pl
 from features.book import Book
 from models.cash import baselines
 from models.cash.claims import WEEK_DAYS, WEEKS, Claims, Floats
-from models.cash.dependence import Outcome, normal_score, outcomes
+from models.cash.dependence import outcomes
 from models.cash.forecast import claims_of, drawn
 from models.cash.fx import group_rates, minor_rate
 from models.cash.model import CashModel, fit_cash
 from models.cash.open_items import DatesPayments, OpenItems, open_items
 from models.cash.receipts import first_days, receipts_after
-from models.cash.simulation import INDEPENDENT, simulate
-from models.cash.spread import Week
+from models.cash.simulation import INDEPENDENT, Dependence, Draws, simulate
+from models.cash.spread import Week, fit_spread, pit
 
-LEVELS = (80, 95)
 NAIVE = {
     "due_plus_delay": baselines.due_plus_delay,
     "last_year": baselines.last_year,
@@ -32,19 +32,16 @@ NAIVE = {
 # A week's cash counts as known once so many days have passed: bank files come late.
 KNOWN_AFTER_DAYS = 4
 PAST_FORECASTS = 12
+PAST_DRAWS = 500
 
 
 @dataclass(frozen=True)
 class Past:
-    """A forecast of an earlier origin: what it looked at, and its weekly totals before any recalibration.
-
-    weekly  (draws, series, WEEKS)
-    """
+    """A forecast of an earlier origin: what it looked at and took for coming, with what was known then."""
 
     as_of: datetime
     items: OpenItems
-    series: baselines.Series
-    weekly: Floats
+    claims: Claims
 
 
 def backtest(
@@ -73,29 +70,26 @@ def backtest(
     for number, origin in enumerate(origins):
         step(f"origin {origin}")
         as_of = day_begins(book, origin)
-        dated = payment_dates(as_of)
-        items = open_items(book, dated, as_of)
-        model = learnt(book, as_of, past[-PAST_FORECASTS:], seed=seed)
-        claims = claims_of(book, dated, model, as_of, items, seed=seed)
-        told = bare(as_of, items, claims, model, draws=draws, seed=seed)
-        past.append(told)
+        now = rehearsed(book, payment_dates(as_of), as_of, seed=seed)
         if number >= warm_up:
-            parts.append(_judged(book, as_of, items, claims, model, group, draws, seed).with_columns(origin=origin))
+            model = learnt(book, as_of, past[-PAST_FORECASTS:], seed=seed)
+            parts.append(_judged(book, now, model, group, draws, seed).with_columns(origin=origin))
+        past.append(now)
     return pl.concat(parts)
+
+
+def rehearsed(book: Book, dated: DatesPayments, as_of: datetime, *, seed: int) -> Past:
+    """The forecast of an instant, kept to learn from it later."""
+    items = open_items(book, dated, as_of)
+    return Past(as_of, items, claims_of(book, dated, fit_cash(book, as_of, []), as_of, items, seed=seed))
 
 
 def learnt(book: Book, as_of: datetime, past: Sequence[Past], *, seed: int, rests_on: str | None = None) -> CashModel:
     """The cash model of an instant, from forecasts made before it and what had become of them."""
     known = Book(book.facts.before(as_of), book.declared)
-    ended: list[Outcome] = [outcomes(book, p.items, as_of, seed=seed) for p in past]
-    weeks = [week for p in past for week in _weeks(known, p, as_of)]
-    return fit_cash(book, as_of, ended, weeks, rests_on=rests_on)
-
-
-def bare(as_of: datetime, items: OpenItems, claims: Claims, model: CashModel, *, draws: int, seed: int) -> Past:
-    """What is kept of a forecast to learn from it later: before any recalibration."""
-    found = simulate(claims, model.dependence, draws=draws, seed=seed, level_spread=model.profile.level_spread)
-    return Past(as_of, items, found.series, found.weekly.sum(axis=2))
+    model = fit_cash(book, as_of, [outcomes(book, p.items, as_of, seed=seed) for p in past], rests_on=rests_on)
+    weeks = [week for p in past for week in _weeks(known, p, model, as_of, seed)]
+    return replace(model, spread=fit_spread(weeks), about={**model.about, "past_weeks": len(weeks)})
 
 
 def actual_weeks(book: Book, as_of: datetime, series: baselines.Series) -> Floats:
@@ -105,32 +99,18 @@ def actual_weeks(book: Book, as_of: datetime, series: baselines.Series) -> Float
     return baselines.by_week(rows.with_columns(ahead=ahead), series)
 
 
-def coverage(pit: Floats, level: int) -> float:
-    """Share of outcomes in the central `level` % interval, by the PIT."""
-    return float((np.abs(2.0 * pit - 1.0) <= level / 100).mean())
-
-
 def wape(rows: pl.DataFrame, forecast: str) -> float:
     """Sum of |forecast - actual| over the sum of actual, in group currency; rows without a rate are left out."""
     told, actual, rate = (rows.drop_nulls("rate")[c].to_numpy() for c in (forecast, "actual", "rate"))
     return float((np.abs(told - actual) * rate).sum() / (actual * rate).sum())
 
 
-def _judged(
-    book: Book,
-    as_of: datetime,
-    items: OpenItems,
-    claims: Claims,
-    model: CashModel,
-    group: str,
-    draws: int,
-    seed: int,
-) -> pl.DataFrame:
-    seen = drawn(book, model, as_of, items, claims, draws=draws, seed=seed)
+def _judged(book: Book, now: Past, model: CashModel, group: str, draws: int, seed: int) -> pl.DataFrame:
+    as_of = now.as_of
+    seen = drawn(book, model, as_of, now.items, now.claims, draws=draws, seed=seed)
     series = seen.draws.series
-    spread = model.profile.level_spread
-    bare_draws = simulate(claims, model.dependence, draws=draws, seed=seed, level_spread=spread).weekly.sum(axis=2)
-    alone = simulate(claims, INDEPENDENT, draws=draws, seed=seed, level_spread=spread).weekly.sum(axis=2)
+    bare = _bare(now.claims, model, model.dependence, draws=draws, seed=seed).weekly.sum(axis=2)
+    alone = _bare(now.claims, model, INDEPENDENT, draws=draws, seed=seed).weekly.sum(axis=2)
     weekly = np.maximum(seen.totals.reshape(draws, len(series), WEEKS, WEEK_DAYS).sum(axis=-1), 0.0)
     actual = actual_weeks(book, as_of, series)
     place = np.random.default_rng([seed, as_of.toordinal()]).random(actual.shape)
@@ -139,9 +119,9 @@ def _judged(
         "actual": actual,
         "mean": weekly.mean(axis=0),
         "median": np.median(weekly, axis=0),
-        "pit": _pit(weekly, actual, place),
-        "bare_pit": _pit(bare_draws, actual, place),
-        "independent_pit": _pit(alone, actual, place),
+        "pit": pit(weekly, actual, place),
+        "bare_pit": pit(bare, actual, place),
+        "independent_pit": pit(alone, actual, place),
         **{name: naive(book, as_of, series) for name, naive in NAIVE.items()},
     }
     return pl.DataFrame(
@@ -155,25 +135,25 @@ def _judged(
     )
 
 
-def _pit(drawn_weeks: Floats, actual: Floats, place: Floats) -> Floats:
-    """(series, WEEKS) share of draws below what came, ties placed at random."""
-    below, tied = (drawn_weeks < actual).sum(axis=0), (drawn_weeks == actual).sum(axis=0)
-    share: Floats = (below + place * (tied + 1)) / (len(drawn_weeks) + 1)
-    return share
-
-
-def _weeks(known: Book, past: Past, as_of: datetime) -> list[Week]:
-    """The weeks of a past forecast whose cash was known by `as_of`."""
-    actual = actual_weeks(known, past.as_of, past.series)
-    mean, deviation = past.weekly.mean(axis=0), past.weekly.std(axis=0)
+def _weeks(known: Book, past: Past, model: CashModel, as_of: datetime, seed: int) -> list[Week]:
+    """The weeks of a past forecast whose cash was known by `as_of`, as `model` draws them."""
+    age_days = (as_of - past.as_of).days - KNOWN_AFTER_DAYS
+    ended = min(max(age_days // WEEK_DAYS, 0), WEEKS)
+    if not ended:
+        return []
+    again = _bare(past.claims, model, model.dependence, draws=PAST_DRAWS, seed=seed)
+    totals, actual = again.weekly.sum(axis=2), actual_weeks(known, past.as_of, again.series)
     place = np.random.default_rng(past.as_of.toordinal()).random(actual.shape)
-    score = normal_score(_pit(past.weekly, actual, place))
-    age = (as_of - past.as_of).days - KNOWN_AFTER_DAYS
     return [
-        Week(week, *(float(table[k, week]) for table in (mean, deviation, actual, score)))
-        for k in range(len(past.series))
-        for week in range(min(max(age // WEEK_DAYS, 0), WEEKS))
+        Week(week, totals[:, k, week], float(actual[k, week]), float(place[k, week]))
+        for k in range(len(again.series))
+        for week in range(ended)
     ]
+
+
+def _bare(claims: Claims, model: CashModel, dependence: Dependence, *, draws: int, seed: int) -> Draws:
+    """Draws before any recalibration."""
+    return simulate(claims, dependence, draws=draws, seed=seed, level_spread=model.profile.level_spread)
 
 
 def day_begins(book: Book, origin: date) -> datetime:

@@ -1,6 +1,6 @@
 """The cash model: everything that is learnt about cash beside the payment dates themselves.
 
-    model = fit_cash(book, as_of, past, weeks)        # past forecasts whose outcome is known by now
+    model = learnt(book, as_of, past)                 # models.cash.backtest: past forecasts and what became of them
     forecast(book, payment_dates, model, as_of)       # models.cash.forecast
 
 It saves as one JSON file and names the payment-date version that it rests on.
@@ -21,7 +21,7 @@ from models.cash.dependence import Outcome, fit_dependence
 from models.cash.dilution import Dilution, fit_dilution
 from models.cash.new_business import Profile, fit_profile
 from models.cash.simulation import Dependence
-from models.cash.spread import Spread, Week, fit_spread
+from models.cash.spread import Spread
 
 FORMAT, FILE = 1, "cash.json"
 
@@ -75,19 +75,16 @@ PARTS: dict[str, Any] = {
 PAIRS = "pairs"
 
 
-def fit_cash(
-    book: Book, as_of: datetime, past: Sequence[Outcome], weeks: Sequence[Week], *, rests_on: str | None = None
-) -> CashModel:
-    """From what was known at `as_of`: the ledger, and past forecasts with their outcomes and weekly totals."""
-    about = {"as_of": as_of.isoformat(), "past_forecasts": len(past), "past_weeks": len(weeks)}
+def fit_cash(book: Book, as_of: datetime, past: Sequence[Outcome], *, rests_on: str | None = None) -> CashModel:
+    """From what was known at `as_of`: the ledger, and how past forecasts ended; not recalibrated."""
     return CashModel(
         fit_dependence(past),
         fit_dilution(book, as_of),
         fit_billing(book, as_of),
         fit_profile(book, as_of),
-        fit_spread(weeks),
+        Spread(),
         rests_on,
-        about,
+        {"as_of": as_of.isoformat(), "past_forecasts": len(past)},
     )
 
 

@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.book import Book
-from features.errors import BadSetting, NotFound
+from features.errors import NotFound
 from features.facts import standing
 from models.cash.claims import HORIZON_DAYS, NEW, OPEN, ORDERS, Claims
 from models.cash.receipts import first_days
@@ -29,19 +29,11 @@ class Delay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Resolved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """These disputes are resolved, and the disputed invoices paid in full, on a day (YYYY-MM-DD)."""
+    """These disputes are resolved, and the disputed invoices paid in full, on a day."""
 
     entity: str
     disputes: tuple[str, ...]
-    day: str
-
-    @property
-    def on(self) -> date:
-        """The day; `BadSetting` for a text that is none."""
-        try:
-            return date.fromisoformat(self.day)
-        except ValueError:
-            raise BadSetting(f"scenario: day is {self.day!r}; allowed: a date written as YYYY-MM-DD") from None
+    day: date
 
 
 class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -130,7 +122,7 @@ def _resolved(claims: Claims, book: Book, as_of: datetime, resolved: Resolved) -
         & (claims.head["component"] == OPEN)
     )
     first = dict(first_days(book.zones, as_of).iter_rows())[resolved.entity]
-    day = max((resolved.on - first).days, 0)
+    day = max((resolved.day - first).days, 0)
     cdf = claims.cdf.copy()
     cdf[rows.to_numpy()] = (np.arange(HORIZON_DAYS) >= day).astype(np.float64)
     return Claims(_in_full(claims.head, rows, book, as_of), cdf)

@@ -1,8 +1,9 @@
 """Totals recalibrated: what past forecasts of weekly totals got wrong, level and spread, by how far ahead.
 
-Learnt from weeks whose cash was known when it was learnt, pooled over series: where actual cash lay among the draws.
-Level factors move means, spread factors widen draws about their mean; both are pulled towards 1 and bounded, so that
-a handful of weeks changes little.
+Learnt from weeks whose cash was known when it was learnt, pooled over series, as the model of now would have drawn
+them. Level factors move means. Spread factors widen draws about their mean: each is the one under which the central
+intervals of those weeks would have held what they should, found by widening the very draws, since lumpy weeks answer
+to a factor less than smooth ones. Both are pulled towards 1 and bounded, so that a handful of weeks changes little.
 """
 
 from collections.abc import Sequence
@@ -13,26 +14,25 @@ import numpy as np
 from models.cash.claims import WEEK_DAYS, WEEKS, Floats
 
 BANDS = ((0, 4), (4, 8), (8, WEEKS))
+LEVELS = (80, 95)
 PRIOR_WEEKS = 30.0
-LEAST, MOST = 0.7, 3.0
+FACTORS = np.linspace(0.7, 3.0, 116)
 MOST_LEVEL = 0.15
-# Of the normal scores, these shares should lie within so many deviations; the factor mends both alike.
-WITHIN = {0.80: 1.2816, 0.95: 1.9600}
 
 
 @dataclass(frozen=True)
 class Week:
     """One series' week of a past forecast.
 
-    mean, deviation  of the draws
-    score            normal score of the share of draws below what came, ties placed at random
+    ahead  weeks before it, from 0
+    drawn  (draws,) its totals before any recalibration
+    place  where among draws of just that much the actual counts, 0 to 1
     """
 
     ahead: int
-    mean: float
-    deviation: float
+    drawn: Floats
     actual: float
-    score: float
+    place: float
 
 
 @dataclass(frozen=True)
@@ -43,37 +43,56 @@ class Spread:
     spread: tuple[float, ...] = (1.0,) * WEEKS
 
     def apply(self, daily: Floats) -> Floats:
-        """(draws, ..., HORIZON_DAYS) draws of totals with their weeks' factors; cash below nothing is nothing."""
+        """(draws, ..., HORIZON_DAYS) draws of totals with their weeks' factors; below 0 means nothing comes."""
         level, spread = (np.repeat(np.array(f), WEEK_DAYS) for f in (self.level, self.spread))
-        mean = daily.mean(axis=0)
-        changed: Floats = mean * level + (daily - mean) * level * spread
-        return changed
+        return _widened(daily, level, spread)
 
 
 def fit_spread(weeks: Sequence[Week]) -> Spread:
     """Factors from past weeks; none: all 1."""
     level, spread = np.ones(WEEKS), np.ones(WEEKS)
     for first, last in BANDS:
-        band = [w for w in weeks if first <= w.ahead < last and w.mean > 0 and w.deviation > 0]
-        level[first:last] = _level(band)
-        spread[first:last] = _spread(band)
+        band = [w for w in weeks if first <= w.ahead < last and w.drawn.std() > 0]
+        if band:
+            drawn = np.stack([w.drawn for w in band], axis=1)
+            actual, place = (np.array([getattr(w, name) for w in band]) for name in ("actual", "place"))
+            level[first:last] = _level(drawn, actual)
+            spread[first:last] = _spread(drawn * level[first], actual, place)
     return Spread(tuple(level.tolist()), tuple(spread.tolist()))
 
 
-def _level(band: Sequence[Week]) -> float:
+def pit(drawn: Floats, actual: Floats, place: Floats) -> Floats:
+    """Of draws along the first axis, the share below what came; `place` decides among ties."""
+    below, tied = (drawn < actual).sum(axis=0), (drawn == actual).sum(axis=0)
+    share: Floats = (below + place * (tied + 1)) / (len(drawn) + 1)
+    return share
+
+
+def coverage(places: Floats, level: int) -> float:
+    """Share of outcomes in the central `level` % interval, by their PIT."""
+    return float((np.abs(2.0 * places - 1.0) <= level / 100).mean())
+
+
+def _level(drawn: Floats, actual: Floats) -> float:
     """Actual over expected, every week measured in its own deviations: currencies differ in size."""
-    if not band:
-        return 1.0
-    ratio = sum(w.actual / w.deviation for w in band) / sum(w.mean / w.deviation for w in band)
-    return float(np.clip(_pulled(ratio, len(band)), 1 - MOST_LEVEL, 1 + MOST_LEVEL))
+    deviation = drawn.std(axis=0)
+    ratio = (actual / deviation).sum() / (drawn.mean(axis=0) / deviation).sum()
+    return float(np.clip(_pulled(ratio, len(actual)), 1 - MOST_LEVEL, 1 + MOST_LEVEL))
 
 
-def _spread(band: Sequence[Week]) -> float:
-    if not band:
-        return 1.0
-    far = np.abs([w.score for w in band])
-    wide = float(np.mean([np.quantile(far, share) / should for share, should in WITHIN.items()]))
-    return float(np.clip(_pulled(wide, len(band)), LEAST, MOST))
+def _spread(drawn: Floats, actual: Floats, place: Floats) -> float:
+    """The least factor under which the intervals of all `LEVELS` together hold as much as they should."""
+    for factor in FACTORS:
+        places = pit(np.maximum(_widened(drawn, 1.0, factor), 0.0), actual, place)
+        if sum(coverage(places, level) for level in LEVELS) >= sum(LEVELS) / 100:
+            break
+    return _pulled(float(factor), len(actual))
+
+
+def _widened(drawn: Floats, level: Floats | float, spread: Floats | float) -> Floats:
+    mean = drawn.mean(axis=0)
+    changed: Floats = mean * level + (drawn - mean) * level * spread
+    return changed
 
 
 def _pulled(factor: float, weeks: int) -> float:

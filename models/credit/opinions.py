@@ -48,7 +48,7 @@ def losses_of(asked: ScoredCustomers, settings: LossSettings) -> list[ExpectedLo
 
 def own_lgd(asked: ScoredCustomers) -> float:
     """The ledger's own loss given default; `BadInput` where too few defaults have closed to tell."""
-    at = asked.frame["cutoff"].to_list()[0]
+    at = min(asked.frame["cutoff"].to_list())  # the day starts first there: nothing learnt after any cutoff
     found = loss_share(asked.book.facts, asked.book.states, asked.model.rule, at)
     if found.share is None:
         raise BadInput(

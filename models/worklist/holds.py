@@ -108,8 +108,10 @@ def _promised(scene: Scene) -> pl.DataFrame:
 
 
 def _covered(scene: Scene) -> pl.DataFrame:
-    """What is past due is no more than the cash and credits not yet put to anything, currency by currency."""
-    asked = scene.items.group_by(*CUSTOMER, "currency").agg(asked_minor=pl.col("open_minor").sum())
+    """What is left to ask for is no more than the cash and credits not yet put to anything, currency by currency."""
+    taken = pl.concat([_disputed(scene), _promised(scene)]).drop_nulls("invoice_id")
+    left = scene.items.join(taken, on=["entity_id", "invoice_id"], how="anti")
+    asked = left.group_by(*CUSTOMER, "currency").agg(asked_minor=pl.col("open_minor").sum())
     free = unapplied(scene.book, scene.as_of)
     both = asked.join(free, on=[*CUSTOMER, "currency"], how="left").with_columns(pl.col("free_minor").fill_null(0))
     due = pl.col("asked_minor") > pl.col("free_minor")
@@ -173,7 +175,7 @@ def _contacted(scene: Scene) -> pl.DataFrame:
     ago = made.with_columns(_ago=(pl.col("cutoff_day") - pl.col("day")).dt.total_days()).filter(pl.col("_ago") >= 0)
     recent = ago.filter(pl.col("_ago") < MONTH_DAYS).sort(*CUSTOMER, "day")
     found = recent.group_by(CUSTOMER, maintain_order=True).agg(
-        days=pl.col("day").unique().sort(), last=pl.col("day").max(), ago=pl.col("_ago").min()
+        days=pl.col("day").sort(), last=pl.col("day").max(), ago=pl.col("_ago").min()
     )
     rows = []
     for r in found.iter_rows(named=True):
@@ -228,9 +230,15 @@ HOLDS = (
 
 
 def holds(scene: Scene) -> pl.DataFrame:
-    """FOUND with `hold`, of the customers in `scene.items`, in the order of HOLDS."""
+    """FOUND with `hold`, of the customers in `scene.items`, in the order of HOLDS.
+
+    What names an invoice holds it for whoever owes it: a parent may dispute, or promise, what its child was sent.
+    """
     parts = [h.found(scene).with_columns(hold=pl.lit(h.name)) for h in HOLDS]
-    return pl.concat(parts).join(scene.items.select(CUSTOMER).unique(), on=CUSTOMER, how="semi", maintain_order="left")
+    owners = scene.items.select("entity_id", "invoice_id", _owner="customer_id").unique()
+    found = pl.concat(parts).join(owners, on=["entity_id", "invoice_id"], how="left", maintain_order="left")
+    owed = found.with_columns(customer_id=pl.coalesce("_owner", "customer_id")).drop("_owner")
+    return owed.join(scene.items.select(CUSTOMER).unique(), on=CUSTOMER, how="semi", maintain_order="left")
 
 
 def past_contacts(book: Book, as_of: datetime) -> pl.DataFrame:
@@ -241,19 +249,21 @@ def past_contacts(book: Book, as_of: datetime) -> pl.DataFrame:
 def unapplied(book: Book, as_of: datetime) -> pl.DataFrame:
     """CUSTOMER, currency, free_minor: cash and credits of the customer that settle nothing yet, as known at `as_of`."""
     allocated = standing(book.facts.spans("allocation"), as_of).select(
-        "entity_id", "from_id", part_minor=pl.coalesce("paid_minor", "amount_minor")
+        "entity_id", "from_id", "kind", part_minor=pl.coalesce("paid_minor", "amount_minor")
     )
-    used = allocated.drop_nulls("from_id").group_by("entity_id", "from_id").agg(pl.col("part_minor").sum())
+    used = allocated.drop_nulls("from_id").group_by("entity_id", "kind", "from_id").agg(pl.col("part_minor").sum())
     cash = standing(book.facts.spans("payment"), as_of).drop_nulls("customer_id")
     notes = standing(book.facts.spans("credit_note"), as_of)
     sources = pl.concat(
         [
-            cash.select(*CUSTOMER, "currency", "amount_minor", from_id="payment_id"),
-            notes.select(*CUSTOMER, "currency", -pl.col("amount_minor"), from_id="credit_note_id"),
+            cash.select(*CUSTOMER, "currency", "amount_minor", kind=pl.lit("payment"), from_id="payment_id"),
+            notes.select(
+                *CUSTOMER, "currency", -pl.col("amount_minor"), kind=pl.lit("credit_note"), from_id="credit_note_id"
+            ),
         ]
     )
     left = pl.col("amount_minor") - pl.col("part_minor").fill_null(0)
-    rows = sources.join(used, on=["entity_id", "from_id"], how="left")
+    rows = sources.join(used, on=["entity_id", "kind", "from_id"], how="left")
     return rows.group_by(*CUSTOMER, "currency").agg(free_minor=left.sum()).filter(pl.col("free_minor") > 0)
 
 

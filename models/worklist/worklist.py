@@ -5,6 +5,7 @@
 Pure: everything it knows comes from `book` before `as_of`, the models and the settings.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -275,16 +276,24 @@ def _rows(
     def out(c: _Customer) -> bool:
         return left_out(settings.seed, c.entity_id, c.customer_id, c.day, settings.holdout_share)
 
-    told = Told(past_contacts(book, as_of), promises.rates, settings)
+    contacts = past_contacts(book, as_of)
+    told, done = Told(contacts, promises.rates, settings), _done_today(contacts, settings)
     currency = dict(book.zones.select("entity_id", "entity_currency").iter_rows())
     rows: list[Row] = []
-    for _, members in groupby(sorted(worthy, key=lambda c: (group(c), c.customer_id)), key=group):
-        chosen = listed(list(members), settings.capacity, score=_score, out=out)
+    for of, members in groupby(sorted(worthy, key=lambda c: (group(c), c.customer_id)), key=group):
+        chosen = listed(list(members), max(settings.capacity - done[of], 0), score=_score, out=out)
         rows += [
             _row(c, k, chosen, told, effect, settings, as_of, currency[c.entity_id], made=not out(c))
             for k, c in enumerate(chosen)
         ]
     return rows
+
+
+def _done_today(contacts: pl.DataFrame, settings: WorklistSettings) -> Counter[tuple[str, str]]:
+    """Contacts of each group that were made today already: they took their part of the day's capacity."""
+    of = pl.coalesce("collector", pl.lit(NOBODY)) if settings.per_collector else pl.lit("")
+    today = contacts.filter(pl.col("made") & (pl.col("day") == pl.col("cutoff_day")))
+    return Counter(today.select("entity_id", of.alias("group")).iter_rows())
 
 
 def _score(customer: _Customer) -> float:

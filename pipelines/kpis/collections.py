@@ -1,7 +1,7 @@
 """What `duecast kpis collections` and `duecast kpis provision` do: compute the figures, show them, write them."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from features.kpis.loss_rates import LossRates, derived_rates
 from features.kpis.provision import provision, total
 from features.kpis.settings import KpiSettings
 from features.lake import Lake
-from pipelines.kpis.collections_screen import definitions_text, kpi_tables, provision_tables
+from pipelines.kpis.collections_screen import definitions_text, kpi_tables, provision_tables, said
 from pipelines.kpis.rates_file import read_rates
 from pipelines.screen import console
 from services.settings import read_settings
@@ -62,7 +62,7 @@ def show_provision(
     forward = of_file if factor is None else Decimal(str(factor))
     cells = provision(book, at, used, by=by, factor=forward)
     screen = console()
-    screen.print(f"Provision matrix as of {_said(at)}, {_basis(rates, forward)}")
+    screen.print(f"Provision matrix as of {said(at.isoformat())}, {_basis(rates, forward)}")
     for part in provision_tables(cells, total(cells)):
         screen.print(part)
     _write(_provision_json(at, rates, forward, used, cells), json_out)
@@ -80,10 +80,6 @@ def _share(percent: float | None) -> Decimal | None:
 def _basis(rates: Path | None, factor: Decimal) -> str:
     source = "rates derived from 12 steps of 30 days" if rates is None else f"rates of {rates}"
     return source if factor == 1 else f"{source}, times {factor}"
-
-
-def _said(at: date | datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if isinstance(at, datetime) else f"{at} (its start)"
 
 
 def _provision_json(

@@ -1,6 +1,7 @@
 """The KPIs of collections and the provision matrix as tables of at most 100 columns."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import polars as pl
@@ -59,9 +60,16 @@ HEADINGS = {
 Name = tuple[str, str, bool]
 
 
+def said(as_of: str) -> str:
+    """An ISO day or instant as people say it."""
+    if "T" in as_of:
+        return f"{datetime.fromisoformat(as_of).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"{as_of} (its start)"
+
+
 def kpi_tables(found: CollectionKpis, limit: int) -> Iterator[RenderableType]:
     """A table a section, its rows the first `limit` groups by what they owe; then what is missing, and why."""
-    yield Text(f"Collections as of {found.as_of}, over {found.days} days, by {found.by}; money in whole units")
+    yield Text(f"Collections as of {said(found.as_of)}, over {found.days} days, by {found.by}; money in whole units")
     groups = _grouped(found.rows)
     if not groups:
         yield Text("Nothing is known as of then: no invoice, payment, dispute or promise")

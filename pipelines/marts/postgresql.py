@@ -148,7 +148,7 @@ def _grant_alike(connection: Connection) -> None:
 
 
 def _role(name: str, oid: int) -> str:
-    return "PUBLIC" if oid == 0 else '"' + name.replace('"', '""') + '"'
+    return "PUBLIC" if oid == 0 else '"' + name.replace('"', '""').replace("%", "%%") + '"'
 
 
 def _table(mart: Mart) -> str:

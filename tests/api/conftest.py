@@ -1,10 +1,11 @@
-"""The app in this process, with a predictor of the tests' own behind it."""
+"""The app in this process, with a predictor and analysts of the tests' own behind it."""
 
 import asyncio
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
@@ -12,12 +13,21 @@ import httpx
 import pytest
 
 from features.errors import NotFound, Violation
+from features.kpis.engine import CollectionKpis, KpiValue
+from models.anomalies.alerts import Alert, Evidence
+from models.cash.answers import CashForecast, Inflow, SeriesForecast
+from models.credit.answers import CreditScore
+from models.credit.codes import CreditReason
+from models.credit.policy import CreditLimit
+from models.worklist.holds import Held
+from models.worklist.worklist import HeldRow, Row, Worklist
 from services.api import Api, Lanes, build_app, version_label
-from services.endpoints import ENDPOINTS
+from services.endpoints import ENDPOINTS, VERDICT_EXAMPLE
 from services.guard import Guard
 from services.lane import Lane
 from services.operations import Operations
 from services.problems import InvalidQuestion, UnknownSubject
+from services.questions import AlertsAnswer, CashAnswer, CreditAnswer, CreditOpinion, KpiAnswer, WorklistAnswer
 from services.schemas import Answer, ByIdQuestion, InlineQuestion, ModelCard, Prediction, Reason
 from services.signatures import Gate, sealed
 
@@ -89,6 +99,183 @@ def prediction(invoice_id: str, day: date) -> Prediction:
     )
 
 
+class FakeAnalysts:
+    """Knows entity US01, customers but those called `missing`, one alert; does what the test plants before it answers.
+
+    `version` is that of all its models.
+    """
+
+    def __init__(self, version: int = 2, before: Callable[[], None] = lambda: None) -> None:
+        self.before = before
+        self.version = version
+
+    def credit_risk(self, question) -> CreditAnswer:
+        self._begin(question.entity_id)
+        if "missing" in question.customer_ids:
+            at = f"customer_ids[{question.customer_ids.index('missing')}]"
+            raise UnknownSubject("customer 'missing' is not known", [Violation("$", at, "missing", "a known customer")])
+        opinions = [opinion(name, question.as_of or date(2024, 3, 1)) for name in question.customer_ids]
+        return CreditAnswer(model=f"credit-risk/{self.version}", opinions=opinions)
+
+    def cash_forecast(self, question) -> CashAnswer:
+        self._begin(question.entity_id)
+        return CashAnswer(model=f"cash-forecast/{self.version}", forecast=forecast(question.weeks))
+
+    def worklist(self, question, stale) -> WorklistAnswer:
+        self._begin(question.entity_id)
+        return WorklistAnswer(
+            model=f"contact-effect/{self.version}", worklist=contacts(question.horizon_days, stale), stale=list(stale)
+        )
+
+    def alerts(self, question, settled) -> AlertsAnswer:
+        self._begin(question.entity_id)
+        left = [a for a in (ALERT,) if a.alert_id not in settled]
+        return AlertsAnswer(model=f"anomalies/{self.version}", documents=1200, alerts=left, silent=["no limits"])
+
+    def alert(self, alert_id) -> Alert:
+        self._begin(None)
+        if alert_id != ALERT.alert_id:
+            raise NotFound(f"no alert {alert_id!r}; list them first")
+        return ALERT
+
+    def kpis(self, question) -> KpiAnswer:
+        self._begin(None)
+        return KpiAnswer(kpis=figures(question))
+
+    def _begin(self, entity_id: str | None) -> None:
+        self.before()
+        if entity_id not in (None, "US01"):
+            raise NotFound(f"no entity {entity_id!r}; there are: US01")
+
+
+ALERT = Alert(
+    alert_id=VERDICT_EXAMPLE["alert_id"],
+    entity_id="US01",
+    kind="duplicate_invoice",
+    chance=0.75,
+    table="invoice",
+    record_id="INV-1001",
+    customer_id="C-17",
+    day=date(2024, 2, 28),
+    known_at=datetime(2024, 2, 28, 9, tzinfo=UTC),
+    currency="EUR",
+    amount_minor=99_000,
+    evidence=(Evidence("twin_number", 0.9, "the customer's documents", "INV-1O01 of 4 days before has the amount"),),
+    documents=("invoice/INV-1001", "invoice/INV-1O01"),
+    availability="full",
+    availability_reason=None,
+)
+
+
+def opinion(customer_id: str, day: date) -> CreditOpinion:
+    score = CreditScore(
+        entity_id="US01",
+        customer_id=customer_id,
+        cutoff_day=day,
+        horizon_days=180,
+        availability="full",
+        availability_reason=None,
+        default_cause=None,
+        pd=0.125,
+        score=560.0,
+        grade="D",
+        typical_score=600.0,
+        reasons=(CreditReason("late", "pays late", -40.0),),
+        signals={},
+        signals_missing=(),
+    )
+    limit = CreditLimit(
+        "US01", customer_id, "EUR", "full", None, 0.125, 400_000, 500_000, "risk", 0.8, on_file_minor=None,
+        on_file_share=None,
+    )  # fmt: skip
+    return CreditOpinion(score=score, limit=limit, losses=[], blocked_orders=[], ways_up=[])
+
+
+def forecast(weeks: int) -> CashForecast:
+    inflow = Inflow(
+        first_day=date(2024, 3, 1),
+        last_day=date(2024, 3, 7),
+        mean_minor=300,
+        open_minor=200,
+        orders_minor=60,
+        new_business_minor=40,
+        quantiles_minor={"p50": 290},
+    )
+    series = SeriesForecast(
+        entity_id="US01", currency="USD", availability="full", open_minor=250, total=inflow, weekly=(inflow,) * weeks
+    )
+    return CashForecast(
+        as_of="2024-03-01T05:00:00+00:00",
+        weeks=weeks,
+        draws=1000,
+        seed=7,
+        rests_on="payment-date/3",
+        scenario=None,
+        series=(series,),
+    )
+
+
+def contacts(horizon_days: int, stale: tuple[str, ...]) -> Worklist:
+    row = Row(
+        rank=1,
+        entity_id="US01",
+        customer_id="C-17",
+        day=date(2024, 3, 1),
+        as_of=NOW,
+        collector=None,
+        made=True,
+        chance=0.95,
+        action="call",
+        invoices=("INV-1001",),
+        currency="USD",
+        amount=Decimal("990.00"),
+        paid_anyway=0.25,
+        effect=0.125,
+        effect_low=0.0,
+        effect_high=0.25,
+        value=12.5,
+        value_of_time=0.5,
+        do="call about INV-1001",
+        reasons=("20 days past due",),
+        would_change=("being paid",),
+    )
+    held = tuple(HeldRow("US01", "C-17", None, (Held("stale", words, "the feed coming back"),)) for words in stale)
+    return Worklist(
+        as_of=NOW,
+        day=date(2024, 3, 1),
+        availability="full",
+        availability_reason=None,
+        ranking="value of a contact",
+        horizon_days=horizon_days,
+        rows=() if stale else (row,),
+        held=held,
+    )
+
+
+def figures(question) -> CollectionKpis:
+    row = KpiValue(
+        kpi="dso",
+        entity_id="US01",
+        currency="USD",
+        group=None,
+        converted=False,
+        value=Decimal("41.5"),
+        minor=None,
+        unit="days",
+        availability="full",
+        availability_reason=None,
+    )
+    return CollectionKpis(
+        as_of=(question.as_of or date(2024, 3, 1)).isoformat(),
+        days=question.days,
+        by=question.by,
+        group_currency=question.group_currency,
+        rows=[row],
+        silent=[],
+        definitions={"dso": "days sales outstanding"},
+    )
+
+
 class StandingClock:
     """Says what time it is when told to."""
 
@@ -117,6 +304,7 @@ class Client:
     serving: FakeServing
     lane: Lane
     clock: Any = None
+    desk: Any = None
     base_url: str = "http://127.0.0.1"
     headers: dict[str, str] = field(default_factory=dict)
     seen: list[tuple[str, int]] = field(default_factory=list)
@@ -151,12 +339,14 @@ class Client:
 
 @pytest.fixture
 def make_client(tmp_path):
-    """`make_client(api_keys=..., body_limit=..., body_seconds=..., bulk_limit=..., lane=..., predictor=...,
-    secrets=..., state_url=...)`; the desk is the real one, on a store of the test's own, and its clock stands."""
+    """`make_client(analysts=..., api_keys=..., body_limit=..., body_seconds=..., bulk_limit=..., lane=...,
+    predictor=..., secrets=..., state_url=..., studies=...)`; the desk is the real one, on a store of the test's own,
+    and its clock stands."""
     lanes: list[Lanes] = []
 
     def make(
         *,
+        analysts: Any = None,
         api_keys: dict[str, str] | None = None,
         body_limit: int = 100_000,
         body_seconds: float = 15.0,
@@ -165,10 +355,11 @@ def make_client(tmp_path):
         predictor: Any = None,
         secrets: dict[str, tuple[bytes, ...]] | None = None,
         state_url: str | None = None,
+        studies: Lane | None = None,
     ) -> Client:
-        serving = FakeServing(predictor or FakePredictor())
+        serving = FakeServing(predictor or FakePredictor(), analysts or FakeAnalysts())
         lane = lane or Lane(limit=8)
-        own = Lanes(lane, Lane(limit=8), Lane(limit=8))
+        own = Lanes(lane, studies or Lane(limit=8), Lane(limit=8))
         lanes.append(own)
         gate = Gate({"erp": (SECRET,)} if secrets is None else secrets, window=timedelta(minutes=5))
         clock = StandingClock()
@@ -183,7 +374,7 @@ def make_client(tmp_path):
             version=lambda: version_label(serving),
             observe=lambda path, status, _: seen.append((path, status)),
         )
-        return Client(guard, serving, lane, clock, seen=seen)
+        return Client(guard, serving, lane, clock, desk, seen=seen)
 
     yield make
     for own in lanes:

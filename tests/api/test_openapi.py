@@ -3,6 +3,8 @@
 import msgspec
 import pytest
 
+from features.kpis.groups import GROUPS
+from services.alerts import VERDICTS
 from services.endpoints import ENDPOINTS
 from services.openapi import document
 from services.problems import Problem
@@ -22,13 +24,24 @@ def test_the_service_hands_it_out(client):
     assert client.get("/v1/openapi.json").json() == msgspec.json.decode(msgspec.json.encode(DOCUMENT))
 
 
-@pytest.mark.parametrize("address", [a for a, o in OPERATIONS.items() if "payment-date" in a[1]], ids=str)
+@pytest.mark.parametrize("address", [a for a in OPERATIONS if a[0] == "POST" and "webhooks" not in a[1]], ids=str)
 def test_an_example_works_as_it_stands(client, address):
-    example = OPERATIONS[address]["requestBody"]["content"]["application/json"]["example"]
-    response = client.post(address[1], example)
+    response = client.post(address[1], example_of(address))
     assert response.status_code == 200
+    schema = OPERATIONS[address]["responses"]["200"]["content"]["application/json"]["schema"]
+    promised = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]["properties"]
+    assert set(response.json()) == set(promised)
+
+
+@pytest.mark.parametrize("address", [a for a in OPERATIONS if "payment-date" in a[1]], ids=str)
+def test_an_example_is_answered_about_the_invoices_that_it_names(client, address):
+    example = example_of(address)
     named = example.get("invoice_ids") or example["predict"]
-    assert [p["invoice_id"] for p in response.json()["predictions"]] == named
+    assert [p["invoice_id"] for p in client.post(address[1], example).json()["predictions"]] == named
+
+
+def example_of(address):
+    return OPERATIONS[address]["requestBody"]["content"]["application/json"]["example"]
 
 
 def test_the_example_of_a_delivery_is_kept_as_it_stands(client, seal):
@@ -76,9 +89,12 @@ def test_limits_and_formats_are_stated():
     schemas = DOCUMENT["components"]["schemas"]
     assert schemas["ByIdQuestion"]["properties"]["invoice_ids"]["maxItems"] == 100
     assert schemas["InlineQuestion"]["properties"]["predict"]["maxItems"] == 100
+    assert schemas["CreditQuestion"]["properties"]["customer_ids"]["maxItems"] == 100
     assert schemas["ByIdQuestion"]["additionalProperties"] is False
     assert schemas["InlineInvoice"]["properties"]["due_date"] == {"type": "string", "format": "date"}
     assert schemas["Prediction"]["properties"]["availability"]["enum"] == ["full", "pooled", "none"]
+    assert set(schemas["KpiQuestion"]["properties"]["by"]["enum"]) == set(GROUPS)
+    assert set(schemas["VerdictQuestion"]["properties"]["verdict"]["enum"]) == set(VERDICTS)
 
 
 def test_every_problem_answer_has_the_problem_schema():

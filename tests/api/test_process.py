@@ -22,11 +22,15 @@ import pytest
 from features.book import Book
 from features.errors import BadSetting, StateError
 from features.facts import Facts
+from features.kpis.engine import collection_kpis
 from features.lake import Lake
 from features.tables import CUSTOMER, TABLES
 from models.champion import ModelVersion
 from models.payment_date import PaymentDateModel, train
 from models.registry import Lineage, promote, register
+from models.worklist.effect import why_not_learnt
+from models.worklist.settings import WorklistSettings
+from models.worklist.worklist import worklist
 from pipelines.cli import run
 from services.endpoints import INLINE_EXAMPLE
 from services.freshness import NO_STORE
@@ -143,6 +147,29 @@ def test_the_documented_inline_example_works(http):
     answer = http.post("/v1/payment-date/inline", json=body["content"]["application/json"]["example"])
     assert answer.status_code == 200
     assert [p["invoice_id"] for p in answer.json()["predictions"]] == INLINE_EXAMPLE["predict"]
+
+
+def test_key_figures_and_the_worklist_need_none_of_the_other_models(http, place):
+    day = date(2026, 1, 5)
+    figures = http.post("/v1/kpis/collections", json={"as_of": day.isoformat(), "by": "collector"})
+    assert figures.json()["kpis"] == as_sent(collection_kpis(place.book, day, by="collector"))
+
+    asked = http.post("/v1/worklist", json={"entity_id": "US01", "as_of": day.isoformat()})
+    settings = WorklistSettings()
+    why = why_not_learnt(place.book, settings.horizon_days)
+    as_of = place.book.day_start(day, "US01")
+    made = worklist(place.book, as_of, place.model, None, settings, entity_id="US01", not_learnt=why)
+    assert asked.json()["worklist"] == as_sent(made)
+    assert (asked.json()["model"], asked.headers["x-model-version"]) == (None, "payment-date/1")
+    assert made.rows
+
+    refused = http.post("/v1/credit-risk/by-id", json={"entity_id": "US01", "customer_ids": ["C"]})
+    assert (refused.status_code, refused.json()["type"]) == (503, "urn:duecast:problem:not-ready")
+    assert "`duecast train credit-risk`" in refused.json()["detail"]
+
+
+def as_sent(answer: Any) -> Any:
+    return json.loads(msgspec.json.encode(answer))
 
 
 @pytest.mark.parametrize(

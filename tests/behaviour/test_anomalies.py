@@ -17,6 +17,7 @@ from features.facts import Facts
 from features.lake import Lake
 from features.ledger import receivable_states
 from features.tables import TABLES, table
+from features.watchers import at_least
 from models.anomalies.alerts import Budget, choose, found, with_stories
 from models.anomalies.forest import Forest, fit_forest
 from models.anomalies.model import FOREST_COLUMNS, AnomalyModel, forest_values, train
@@ -127,6 +128,40 @@ def test_without_limits_or_rates_the_limit_is_not_compared(facts: Facts, drawn_f
     foreign = drawn_facts(credit_note="credit_note_id | issue_date | amount_minor | currency\nC | 5 | -100 | USD")
     assert compared(foreign, {"E": 100})["limit_share"].to_list() == [None]
     assert silent({"E": 100}, ["E", "F"]) == ["near_limit is silent for F: no approval limit is set"]
+
+
+def test_a_day_that_is_not_over_is_no_day_of_a_feed_yet(
+    drawn_facts: Callable[..., Facts], instant: Callable[[str], datetime]
+) -> None:
+    """In Tokyo it is tomorrow already while New York is at work."""
+    rows = "invoice_id | entity_id | issue_date | owed | known_at\na | N | 1 | 9:100 | 1.6\nb | N | 2 | 9:100 | 2.6\n"
+    zones = "entity_id | time_zone\nN | America/New_York\nT | Asia/Tokyo"
+    facts = drawn_facts(
+        entity=zones, invoice=rows + "t | T | 2 | 9:100 | 2.65\nc | N | 2 | 9:100 | 2.9\nu | T | 4 | 9:100 | 4"
+    )
+    for at in ("2.7", "2.95", "5"):
+        told = compared(facts.before(instant(at))).filter(table="feed")
+        assert told["known_at"].max() < instant(at)
+        assert told.equals(compared(facts).filter(table="feed").head(len(told)))
+
+
+@pytest.mark.parametrize(("currency", "credited"), [("EUR", 470_000), ("JPY", 470_000), ("KWD", 470_000)])
+def test_a_limit_is_in_the_minor_units_of_its_currency(
+    currency: str, credited: int, drawn_facts: Callable[..., Facts]
+) -> None:
+    facts = drawn_facts(
+        entity=f"entity_id | currency\nE | {currency}",
+        credit_note=f"credit_note_id | issue_date | amount_minor | currency\nC | 5 | -{credited} | {currency}",
+    )
+    assert compared(facts, {"E": 500_000})["limit_share"].to_list() == [0.94]
+
+
+def test_a_batch_is_rare_also_where_very_many_documents_are_usual() -> None:
+    from scipy.stats import poisson
+
+    for count, expected in ((3, 0.5), (450, 400.0), (620, 550.0), (1_500, 1_200.0), (900, 1_000.0)):
+        exact = float(poisson.sf(count - 1, expected))
+        assert abs(np.log10(at_least(count, expected) / exact)) < 0.3 * max(1.0, -np.log10(exact) / 4)
 
 
 # --- the model ----------------------------------------------------------------------------------------------------

@@ -72,9 +72,15 @@ def test_a_list_recorded_twice_adds_nothing_and_is_seen_afterwards(world: World,
     assert (first.landed, again.landed, again.duplicates) == (len(made.rows), 0, len(made.rows))
     assert run_worklist(lake, tmp_path / "mlruns", settings, as_of=day) == made, "a list does not see itself"
     drawn = lake.versions(CONTACT).filter(pl.col("source") == "duecast").collect()
-    assert dict(drawn.select("customer_id", "made").iter_rows()) == {r.customer_id: r.made for r in made.rows}
+    known = dict(drawn.select("customer_id", "made").iter_rows())
+    assert known == {r.customer_id: r.made for r in made.rows}
     assert drawn["chance"].unique().to_list() == [0.7]
     assert set(drawn["day"]) == {day}
+    other = run_worklist(lake, tmp_path / "mlruns", WorklistSettings(capacity=2, holdout_share=0.6, seed=8), as_of=day)
+    assert {r.customer_id: r.made for r in other.rows if r.customer_id in known} != known
+    record(lake, other)
+    stands = lake.versions(CONTACT).filter(pl.col("source") == "duecast").collect()
+    assert {c: m for c, m in stands.select("customer_id", "made").iter_rows() if c in known} == known, "a draw stands"
     later = run_worklist(lake, tmp_path / "mlruns", settings, as_of=day + timedelta(days=1))
     held = {(h.entity_id, h.customer_id): {hold.hold for hold in h.holds} for h in later.held}
     for row in made.rows:
@@ -91,7 +97,7 @@ def test_the_commands_train_list_and_write(
     days = ["--as-of", "2025-12-20", "--capacity", "2"]
     assert run(["worklist", *days, *where]) == 0
     assert "ranked by value at risk" in capsys.readouterr().out
-    assert run(["worklist", "train", *where]) == 0
+    assert run(["train", "contact-effect", *where]) == 0
     assert "Champion: contact-effect/1" in capsys.readouterr().out
     files = {name: tmp_path / name for name in ("list.csv", "list.json")}
     outs = ["--out", str(files["list.csv"]), "--json", str(files["list.json"]), "--contact-cost", "0"]
@@ -100,6 +106,10 @@ def test_the_commands_train_list_and_write(
     assert told["ranking"].startswith("value of a contact: learnt from")
     assert len(told["rows"]) == len(pl.read_csv(files["list.csv"]))
     capsys.readouterr()
+    assert run(["train", "contact-effect", "--horizon-days", "91", *where]) == 2
+    assert "horizon_days is 91; allowed: 1 to 90" in capsys.readouterr().err
+    assert run(["worklist", "--as-of", "2999-01-01", "--record", *where]) == 2
+    assert "allowed: until today" in capsys.readouterr().err
     assert run(["worklist", "--horizon", "20", *where]) == 2
     assert "the effect was learnt for 14 days" in capsys.readouterr().err
     assert run(["worklist", "--entity", "XX", *where]) == 2
@@ -116,5 +126,5 @@ def test_too_few_drawn_contacts_train_nothing(
         if len(rows) and table is not CONTACT:
             lake.append(table, rows)
     where = ["--lake", str(tmp_path / "lake"), "--mlruns", str(tmp_path / "mlruns")]
-    assert run(["worklist", "train", *where]) == 2
+    assert run(["train", "contact-effect", *where]) == 2
     assert "no randomised contacts yet (0 of 400 needed)" in capsys.readouterr().err

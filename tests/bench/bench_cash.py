@@ -24,8 +24,9 @@ import polars as pl
 
 from features.book import Book
 from features.facts import Facts
-from models.cash.backtest import LEVELS, NAIVE, backtest, coverage, every_four_weeks, wape
+from models.cash.backtest import NAIVE, backtest, every_four_weeks, wape
 from models.cash.claims import HORIZON_DAYS
+from models.cash.spread import LEVELS, coverage
 from models.payment_date import PaymentDateModel
 from pipelines.train import learner
 from services.sandbox.options import WorldOptions

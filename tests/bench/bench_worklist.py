@@ -1,13 +1,12 @@
-"""What a contact is worth and what a promise is worth, measured where the truth is known.
+"""What a contact is worth, measured where the truth is known.
 
     python tests/bench/bench_worklist.py --seeds 1 2 3 --json worklist.json
 
-Sandbox worlds with collectors at work. Three tables:
+Sandbox worlds with collectors at work. Two tables:
 reverse     bad payers are contacted more, half of the contacts by a draw: the naive comparison of the contacted with
             the others who owed at the same time, our estimates from the drawn contacts, and the truth of those contacts
 incremental a known effect that differs by kind of payer: cash within the horizon that contacts bring in, at equal
             capacity, week by week after the day on which everything was trained, by the truth's potential outcomes
-promises    pinball loss and CRPS of receivables with an open promise, with and without it, after that same day
 """
 
 import argparse
@@ -24,8 +23,6 @@ from features.book import Book
 from features.calendars import day_start
 from features.facts import Facts
 from features.ledger import RECEIVABLE
-from models import metrics
-from models.promises import open_promises, with_promises
 from models.worklist.asks import CONTACTED, asks, effect_features
 from models.worklist.candidates import candidates_anyway
 from models.worklist.effect import fit_effect, ipw_estimate
@@ -63,11 +60,8 @@ def main() -> None:
         ]
         show("Share paid within 14 days that a contact adds, in points (95 %)", found["reverse"])
     if "incremental" in given.parts:
-        both = [incremental(seed, given.customers, given.holdout) for seed in given.seeds]
-        found["incremental"] = [spread_over([cash for cash, _ in both], "policy")][0]
+        found["incremental"] = spread_over([incremental(seed, given.customers, given.holdout) for seed in given.seeds])
         show(f"Incremental cash in {HORIZON} days at {CAPACITY_SHARE:.0%} of the contacts", found["incremental"])
-        found["promises"] = [promised for _, promised in both]
-        show("Receivables with an open promise", found["promises"])
     if given.json:
         given.json.write_text(json.dumps(found, indent=1, default=str))
 
@@ -156,8 +150,8 @@ def true_shares(world: World, book: Book, rows: pl.DataFrame) -> Floats:
 # --- incremental cash ---------------------------------------------------------------------------------------------
 
 
-def incremental(seed: int, customers: int, holdout: float) -> tuple[dict[str, float], dict[str, object]]:
-    """Policy -> share of all the cash that contacts could bring; and what promises are worth in the same world."""
+def incremental(seed: int, customers: int, holdout: float) -> dict[str, float]:
+    """Policy -> share of all the cash that contacts could bring."""
     chosen = ContactOptions(effect="by_type", holdout_share=holdout)
     world = simulate(WorldOptions(seed=seed, customers=customers, contacts=chosen, entities=DEFAULT_ENTITIES[:1]))
     book = Book(Facts.of(world.facts))
@@ -205,7 +199,7 @@ def incremental(seed: int, customers: int, holdout: float) -> tuple[dict[str, fl
     figures = {f"{name}, share": brought[name] / everything for name in POLICIES}
     figures |= {f"{name}, thousands": brought[name] / 1000 for name in POLICIES}
     figures["contacts"] = float(len(table))
-    return figures, promised(world, book, model, split, seed)
+    return figures
 
 
 def chosen_gain(score: Floats, gain: Floats, weeks: NDArray[np.int64]) -> float:
@@ -218,7 +212,7 @@ def chosen_gain(score: Floats, gain: Floats, weeks: NDArray[np.int64]) -> float:
     return total
 
 
-def spread_over(worlds: list[dict[str, float]], _: str) -> list[dict[str, object]]:
+def spread_over(worlds: list[dict[str, float]]) -> list[dict[str, object]]:
     """One row per policy: mean and range over the worlds."""
     rows: list[dict[str, object]] = []
     for name in POLICIES:
@@ -234,42 +228,6 @@ def spread_over(worlds: list[dict[str, float]], _: str) -> list[dict[str, object
             }
         )
     return rows
-
-
-# --- promises -----------------------------------------------------------------------------------------------------
-
-
-def promised(world: World, book: Book, model: object, split: date, seed: int) -> dict[str, object]:
-    """Losses on receivables with an open promise, seen on each Wednesday after the model was trained."""
-    losses: dict[str, list[Floats]] = {f"{m}, {w}": [] for m in ("pinball", "CRPS") for w in ("without", "with")}
-    truth = world.truth.receivables.select(*RECEIVABLE, "paid_date", "cancelled")
-    days = [split + timedelta(days=k) for k in range(TEST_DAYS) if (split + timedelta(days=k)).weekday() == 2]
-    for day in days:
-        as_of = world.now(day)
-        open_now = open_promises(book, as_of)
-        subjects = book.open_receivables(as_of).join(open_now.rows.select(RECEIVABLE), on=RECEIVABLE, how="semi")
-        known = subjects.join(truth, on=RECEIVABLE, maintain_order="left").filter(
-            ~pl.col("cancelled") & (pl.col("paid_date") >= pl.col("cutoff_day"))
-        )
-        if known.is_empty():
-            continue
-        frame = book.features(known.select(subjects.columns))
-        plain = model.distribution(frame)  # type: ignore[attr-defined]
-        mixed, _ = with_promises(plain, frame, open_now)
-        wait = (known["paid_date"] - known["cutoff_day"]).dt.total_days().to_numpy().astype(np.int64)
-        for name, seen in (("without", plain), ("with", mixed)):
-            losses[f"pinball, {name}"].append(metrics.pinball(seen, wait))
-            losses[f"CRPS, {name}"].append(metrics.crps(seen, wait))
-    means = {name: np.concatenate(parts) for name, parts in losses.items()}
-    gained = means["CRPS, without"] - means["CRPS, with"]
-    draws = np.random.default_rng(seed).choice(gained, size=(2000, len(gained))).mean(axis=1)
-    return {
-        "seed": seed,
-        "rows": len(gained),
-        **{name: f"{values.mean():.2f}" for name, values in means.items()},
-        "CRPS gained, days (95 %)": f"{gained.mean():+.2f} ({np.quantile(draws, 0.025):+.2f} to "
-        f"{np.quantile(draws, 0.975):+.2f})",
-    }
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def ledger(draw: Draw, told: list[tuple[tuple[int, int, int, str, str], list[tup
 
 
 def seen_at(book: Book, day: int) -> LookAhead:
-    return look_ahead(book, AroundDue(), fit_cash(book, at(day), [], []), at(day), draws=30, seed=1)
+    return look_ahead(book, AroundDue(), fit_cash(book, at(day), []), at(day), draws=30, seed=1)
 
 
 @several(25)

@@ -59,7 +59,7 @@ def many(draw: Draw, **more: str) -> Facts:
 
 
 def ahead(book: Book, day: int, *, scenario: Scenario | None = None, past: int = 100) -> LookAhead:
-    model = fit_cash(book, at(day), [], [])
+    model = fit_cash(book, at(day), [])
     return look_ahead(book, OnDue(), model, at(day), draws=past, seed=3, scenario=scenario or Scenario())
 
 
@@ -212,11 +212,6 @@ def test_replicas_move_by_whole_quarters() -> None:
     assert moved["copies"].to_list() == pytest.approx([0.3 / 0.7, 0.4 / 0.7, 0.4 / 0.7])
 
 
-def test_a_day_that_is_none_is_refused() -> None:
-    with pytest.raises(BadSetting, match="day is '1 May'; allowed: a date written as YYYY-MM-DD"):
-        _ = Resolved("E", ("D",), "1 May").on
-
-
 # --- the whole ----------------------------------------------------------------------------------------------------
 
 
@@ -301,8 +296,8 @@ def test_terms_change_what_is_not_invoiced_only(drawn_facts: Draw) -> None:
 
 def test_a_resolved_dispute_is_paid_in_full_on_its_day(drawn_facts: Draw) -> None:
     facts = many(drawn_facts, dispute="dispute_id | invoice_id | opened_on | status\nD | I183 | 185 | open")
-    day = str(at(230).date())
-    claims = ahead(Book(facts), 190, scenario=Scenario(resolve=(Resolved("E", ("D",), day),))).claims
+    resolved = Resolved("E", ("D",), at(230).date())
+    claims = ahead(Book(facts), 190, scenario=Scenario(resolve=(resolved,))).claims
     where = claims.head["invoice_id"].to_list().index("I183")
     assert claims.median_day[where] == 40
     assert claims.head["amount_minor"][where] == 1000
@@ -320,7 +315,7 @@ def test_a_rate_of_the_scenario_counts(drawn_facts: Draw) -> None:
     [
         (Scenario(delay=(Delay("E", "nobody", 5),)), "customer 'nobody' of 'E' owes nothing"),
         (Scenario(terms=(Terms("X", 5),)), "no entity 'X' with anything to come; there are: E"),
-        (Scenario(resolve=(Resolved("E", ("D9",), "2024-01-01"),)), "'D9' is no open dispute on an invoice of 'E'"),
+        (Scenario(resolve=(Resolved("E", ("D9",), FIRST),)), "'D9' is no open dispute on an invoice of 'E'"),
     ],
 )
 def test_a_scenario_about_what_is_not_there_is_refused(drawn_facts: Draw, scenario: Scenario, said: str) -> None:
@@ -336,9 +331,12 @@ def test_a_scenario_file_is_read_strictly(tmp_path: Path) -> None:
     )
     told = read_scenario(path)
     assert told.delay == (Delay("DE01", "C1", 10),)
-    assert told.resolve[0].on == date(2026, 2, 1)
+    assert told.resolve == (Resolved("DE01", ("D1",), date(2026, 2, 1)),)
     path.write_text("delay:\n- {entity: DE01, custmer: C1, days: 10}\n")
     with pytest.raises(BadSetting, match=r"slower.yaml line 2: unknown key .*custmer.*did you mean 'customer'"):
+        read_scenario(path)
+    path.write_text("resolve:\n- {entity: DE01, disputes: [D1], day: 1 May}\n")
+    with pytest.raises(BadSetting, match=r"line 2: resolve\[0\].day is '1 May'; allowed: a day written as YYYY-MM-DD"):
         read_scenario(path)
     with pytest.raises(NotFound, match="cannot be read"):
         read_scenario(tmp_path / "absent.yaml")
@@ -360,7 +358,7 @@ def test_factors_follow_past_weeks_and_stay_at_one_without() -> None:
 
 
 def test_the_model_comes_back_as_it_was_saved(drawn_facts: Draw, tmp_path: Path) -> None:
-    fitted = fit_cash(Book(many(drawn_facts)), at(190), [], [], rests_on="payment-date/1")
+    fitted = fit_cash(Book(many(drawn_facts)), at(190), [], rests_on="payment-date/1")
     told = CashModel(
         Dependence(0.1, 0.2, 0.3, {("E", "A"): 0.4}), *(getattr(fitted, n) for n in ("dilution", "billing", "profile")),
         fitted.spread, fitted.rests_on, fitted.about,

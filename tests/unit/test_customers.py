@@ -9,6 +9,7 @@ import pytest
 from features.book import Book
 from features.catalogue import FAMILIES
 from features.customer_catalogue import FALLS, FREE, RISES, customer_catalogue, direction
+from features.customer_events import losses, unapplied
 from features.customers import DefaultRule
 from features.errors import BadSetting, NotFound
 from features.exposures import exposures, open_orders
@@ -136,6 +137,64 @@ def test_a_write_off_is_cured_after_its_days(drawn_facts: Draw) -> None:
     assert (causes(book)["2024-03-01"], causes(book)["2024-04-01"]) == ("written_off", None)
 
 
+@pytest.mark.parametrize(
+    ("told", "standing"),
+    [
+        ("w | 50 | 1000 | 50 | no\nw | 49 | 1000 | 52 | no", ["2024-02-18"]),  # its day was corrected
+        ("w | 50 | 1000 | 50 | no\nw | 50 | 1000 | 52 | yes", []),  # it was taken back
+        ("w | 50 | 1000 | 50 | no\nw | 50 | 1000 | 52 | yes\nv | 60 | 1000 | 60 | no", ["2024-02-29"]),
+        ("w | 50 | 300 | 50 | no\nw | 49 | 300 | 52 | no", []),  # told twice, and still less than half
+        ("w | 50 | 300 | 50 | no\nw | 50 | 300 | 52 | yes\nv | 60 | 300 | 60 | no", []),
+        ("w | 50 | 300 | 50 | no\nv | 60 | 300 | 60 | no", ["2024-02-29"]),
+    ],
+)
+def test_a_loss_is_what_the_write_offs_that_stand_come_to(
+    drawn_facts: Draw, instant: Instant, told: str, standing: list[str]
+) -> None:
+    head = "allocation_id | date | amount_minor | known_at | deleted | kind\n"
+    rows = "\n".join(f"{line} | write_off" for line in told.splitlines())
+    facts = drawn_facts(invoice="invoice_id | issue_date | owed\nI | 5 | 20:1000", allocation=head + rows)
+    now = losses(facts).filter(pl.col("known_to").is_null())
+    assert [str(day) for day in now["day"]] == standing
+
+
+def test_a_write_off_that_was_corrected_is_a_default_and_cured_once(drawn_facts: Draw) -> None:
+    told = """invoice_id | date | amount_minor | kind | known_at | allocation_id
+    O1 | 205 | 100 | payment | 205 | z
+    I  | 50  | 600 | write_off | 50 | w
+    I  | 49  | 600 | write_off | 52 | w
+    I  | 88  | 400 | write_off | 88 | v
+    """
+    book = Book(drawn_facts(invoice=OTHERS.format(issue="5", owed="45:1000"), payment=MONEY, allocation=told))
+    assert outcomes(book)["2024-02-01"] == (True, "written_off")
+    assert (causes(book)["2024-03-01"], causes(book)["2024-04-01"]) == ("written_off", None)
+
+
+def test_what_is_told_of_an_older_day_makes_nobody_solvent(drawn_facts: Draw) -> None:
+    told = """attribute_id | customer_id | name | day | value | known_at
+    x | A | insolvent | 40 | 1 | 40
+    y | A | insolvent | 10 | 0 | 45
+    """
+    assert causes(ledger(drawn_facts, "200:1000", customer_attribute=told))["2024-03-01"] == "insolvent"
+
+
+@pytest.mark.parametrize(("paid", "left"), [("-", []), ("9500", [("USD", 500)])])
+def test_cents_of_one_currency_are_not_taken_from_another(
+    drawn_facts: Draw, instant: Instant, paid: str, left: list[tuple[str, int]]
+) -> None:
+    facts = drawn_facts(
+        invoice="invoice_id | issue_date | currency | owed\nI | 5 | EUR | 20:9000",
+        payment="payment_id | customer_id | value_date | currency | amount_minor\nP | A | 20 | USD | 10000",
+        allocation=f"""
+        invoice_id | date | amount_minor | kind    | from_id | currency | paid_minor
+        I          | 25   | 9000         | payment | P       | EUR      | {paid}
+        """,
+    )
+    rows = unapplied(facts)
+    assert rows.filter(pl.col("known_to").is_null()).select("currency", "left_minor").rows() == left
+    assert rows.filter(pl.col("known_from") == instant("20"))["left_minor"].to_list() == [10000]
+
+
 def test_every_customer_known_is_asked_about_also_one_without_invoices(drawn_facts: Draw, instant: Instant) -> None:
     told = "credit_note_id | customer_id | issue_date | amount_minor\nC | Z | 10 | -50"
     book = ledger(drawn_facts, "20:1000", credit_note=told, customer="customer_id\nNEW")
@@ -202,6 +261,16 @@ def test_an_lgd_is_read_off_closed_defaults_once_there_are_enough(drawn_facts: D
     book = Book(drawn_facts(invoice=invoices, allocation="invoice_id | date | amount_minor | kind\n" + lost))
     assert loss_share(book.facts, book.states, RULE, instant("100")).share == 0.25
     assert loss_share(book.facts, book.states, RULE, instant("50")).share is None
+
+
+def test_no_more_is_lost_than_was_at_risk(drawn_facts: Draw, instant: Instant) -> None:
+    invoices = "invoice_id | issue_date | owed\n" + "".join(f"I{k} | 5 | 20:100\n" for k in range(20))
+    told = "allocation_id | invoice_id | date | amount_minor | kind\n" + "".join(
+        f"a{k} | I{k} | 15 | 50 | payment\nb{k} | I{k} | 70 | -50 | payment\nc{k} | I{k} | 80 | 100 | write_off\n"
+        for k in range(20)
+    )
+    book = Book(drawn_facts(invoice=invoices, allocation=told))
+    assert loss_share(book.facts, book.states, RULE, instant("100")).share == 1.0
 
 
 def test_every_feature_has_one_declared_direction_and_none_of_lateness_is_free() -> None:

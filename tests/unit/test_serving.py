@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -11,10 +12,12 @@ import pytest
 from features.lake import Lake
 from features.tables import ALLOCATION, TABLES
 from models import champion as champions
-from models.champion import MANIFEST, ModelVersion, digests
+from models.champion import CREDIT_RISK, LOADERS, MANIFEST, PAYMENT_DATE, ModelVersion, digests
 from services import serving
 from services.endpoints import INLINE_EXAMPLE
 from services.inline import facts_of
+from services.problems import Refused
+from services.questions import CreditQuestion, KpiQuestion
 from services.schemas import ByIdQuestion, InlineQuestion
 from services.serving import NOTHING_PROMOTED, REFUSED, SERVING, STARTING, Champion
 
@@ -63,17 +66,20 @@ def champion(tmp_path, lake, monkeypatch) -> Champion:
     (tmp_path / "modules" / "constant_model.py").write_text(CONSTANT)
     monkeypatch.syspath_prepend(str(tmp_path / "modules"))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "modules"))
+    monkeypatch.setitem(LOADERS, CREDIT_RISK, "constant_model:Constant")
     return Champion(tmp_path, lake, loader="constant_model:Constant")
 
 
-def promote(mlruns: Path, version: int, content: str) -> None:
-    """What a promotion leaves on disk."""
-    folder = mlruns / f"model-{version}"
+def promote(
+    mlruns: Path, version: int, content: str, *, name: str = PAYMENT_DATE, beside: Sequence[ModelVersion] = ()
+) -> ModelVersion:
+    """What a promotion leaves on disk; `beside` are the champions of other names."""
+    folder = mlruns / f"{name}-{version}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     (folder / "model.json").write_text(content)
     made = ModelVersion(
-        name="payment-date",
+        name=name,
         version=version,
         run_id="r",
         folder=folder.name,
@@ -82,8 +88,9 @@ def promote(mlruns: Path, version: int, content: str) -> None:
         lake_versions={},
     )
     staged = mlruns / "staged.json"
-    staged.write_bytes(msgspec.json.encode({"payment-date": made}))
+    staged.write_bytes(msgspec.json.encode({v.name: v for v in (*beside, made)}))
     staged.replace(mlruns / MANIFEST)
+    return made
 
 
 def days_late(champion: Champion) -> int:
@@ -119,7 +126,7 @@ def test_a_damaged_new_one_is_refused_and_the_old_one_goes_on(champion, tmp_path
     champion.refresh()
     promote(tmp_path, 2, "{" if how == "not loadable" else '{"days": 9}')
     if how == "changed after registration":
-        (tmp_path / "model-2" / "model.json").write_text('{"days": 10}')
+        (tmp_path / "payment-date-2" / "model.json").write_text('{"days": 10}')
     if how == "manifest cut off":
         (tmp_path / MANIFEST).write_bytes((tmp_path / MANIFEST).read_bytes()[:-9])
     with caplog.at_level(logging.ERROR):
@@ -212,3 +219,92 @@ def test_an_empty_lake_serves_ledgers_that_are_sent_along(tmp_path, champion):
     promote(tmp_path, 1, '{"days": 5}')
     assert empty.refresh()
     assert empty.predictor.inline(LEDGER).predictions[0].invoice_id == "INV-1003"
+
+
+# --- the other models ---------------------------------------------------------------------------------------------
+
+
+def asked_about_credit(champion: Champion) -> str:
+    """Why the analysts refuse to score a customer."""
+    with pytest.raises(Refused) as refused:
+        champion.analysts.credit_risk(CreditQuestion(entity_id="inline", customer_ids=["C-17"]))
+    assert refused.value.kind.code == "not-ready"
+    return refused.value.detail
+
+
+def test_another_models_promotion_is_noticed_and_payment_dates_stay_as_they_are(champion, tmp_path):
+    dated = promote(tmp_path, 1, '{"days": 5}')
+    champion.refresh()
+    before, analysts = champion.predictor, champion.analysts
+    assert asked_about_credit(champion) == "no credit-risk model serves: train one with `duecast train credit-risk`"
+
+    promote(tmp_path, 7, '{"days": 0}', name=CREDIT_RISK, beside=[dated])
+    assert not champion.refresh(), "the predictor was not replaced"
+    assert champion.predictor is before
+    assert champion.analysts.models[CREDIT_RISK].version.label == "credit-risk/7"
+    assert champion.analysts.models[PAYMENT_DATE] is analysts.models[PAYMENT_DATE]
+    assert champion.analysts.book is before.book
+    assert CREDIT_RISK not in analysts.models, "a question keeps the analysts that it began with"
+
+
+def test_a_damaged_other_model_is_refused_once_and_everything_else_goes_on(champion, tmp_path, caplog):
+    dated = promote(tmp_path, 1, '{"days": 5}')
+    champion.refresh()
+    promote(tmp_path, 7, "{", name=CREDIT_RISK, beside=[dated])
+    with caplog.at_level(logging.ERROR):
+        champion.refresh()
+        champion.refresh()
+    assert len(caplog.records) == 1
+    assert "refused, the old one stays: credit-risk/7" in caplog.text
+    assert (days_late(champion), champion.reason) == (5, SERVING)
+    assert "duecast train credit-risk" in asked_about_credit(champion)
+    assert champion.analysts.kpis(KpiQuestion()).kpis.rows
+
+    promote(tmp_path, 8, '{"days": 0}', name=CREDIT_RISK, beside=[dated])
+    champion.refresh()
+    assert champion.analysts.models[CREDIT_RISK].version.version == 8
+    promote(tmp_path, 9, "{", name=CREDIT_RISK, beside=[dated])
+    champion.refresh()
+    assert champion.analysts.models[CREDIT_RISK].version.version == 8, "the old one stays"
+
+
+def test_a_damaged_payment_date_model_stops_no_analyst(champion, tmp_path):
+    other = promote(tmp_path, 7, '{"days": 0}', name=CREDIT_RISK)
+    promote(tmp_path, 1, "{", beside=[other])
+    assert not champion.refresh()
+    assert (champion.predictor, champion.reason) == (None, REFUSED)
+    assert set(champion.analysts.models) == {CREDIT_RISK}
+
+
+def test_a_manifest_rewritten_with_the_same_content_reloads_nothing(champion, tmp_path, monkeypatch):
+    dated = promote(tmp_path, 1, '{"days": 5}')
+    promote(tmp_path, 7, '{"days": 0}', name=CREDIT_RISK, beside=[dated])
+    champion.refresh()
+    before = champion.predictor, champion.analysts
+    monkeypatch.setattr(champions, "load", broken_disk)
+    again = tmp_path / "again.json"
+    again.write_bytes((tmp_path / MANIFEST).read_bytes())
+    again.replace(tmp_path / MANIFEST)
+    assert not champion.refresh()
+    assert (champion.predictor, champion.analysts) == before
+    assert champion.reason == SERVING
+
+
+def test_the_lake_alone_is_enough_for_what_needs_no_model(champion, lake):
+    assert champion.analysts is None
+    assert not champion.refresh()
+    assert (champion.predictor, champion.analysts.models) == (None, {})
+    rows = champion.analysts.kpis(KpiQuestion(by="customer")).kpis.rows
+    assert {row.group for row in rows} == {"C-17"}
+
+
+def test_new_facts_make_new_analysts_and_the_old_ones_answer_on(champion, tmp_path, lake):
+    promote(tmp_path, 1, '{"days": 5}')
+    champion.refresh()
+    before = champion.analysts
+    lake.append(ALLOCATION, facts_of(LEDGER).tables["allocation"])
+    champion.refresh()
+    assert champion.analysts is not before
+    assert champion.analysts.book is champion.predictor.book is not before.book
+    assert champion.analysts.models == before.models
+    assert before.kpis(KpiQuestion()) != champion.analysts.kpis(KpiQuestion())

@@ -108,6 +108,14 @@ HOLDS = {
         {"promise": PROMISE + "P | A | I | 28 | 33 | 100000"},
         ("I promised for 2024-02-02 on 2024-01-28", "the promise being kept, or 2024-02-05 when it is broken"),
     ),
+    "disputed by the parent": (
+        {"dispute": DISPUTE + "D | B | I | 12 | pricing | open | - | 12"},
+        ("disputed since 2024-01-12 (pricing): I", "dispute D being closed"),
+    ),
+    "promised by the parent": (
+        {"promise": PROMISE + "P | B | I | 28 | 33 | 100000"},
+        ("I promised for 2024-02-02 on 2024-01-28", "the promise being kept, or 2024-02-05 when it is broken"),
+    ),
     "covered": (
         {"payment": "payment_id | customer_id | value_date | amount_minor\n P | A | 20 | 100000"},
         (
@@ -137,6 +145,13 @@ HOLDS = {
             "the calendar, on 2024-02-02",
         ),
     ),
+    "contacted too often on one day": (
+        {"contact": CONTACT + "c | A | 12 | call | yes | -\nd | A | 12 | email | yes | -\ne | A | 12 | call | yes | -"},
+        (
+            "contacted on 2024-01-12, 3 times in 30 days; allowed: every 7 days, 3 times in 30 days",
+            "the calendar, on 2024-02-11",
+        ),
+    ),
     "held_out": (
         {"contact": CONTACT + "c | A | 20 | - | no | 0.9"},
         ("left out by a draw on 2024-01-20, to learn what a contact is worth", "the calendar, on 2024-02-03"),
@@ -160,6 +175,10 @@ RELEASED = {
     "a legal hold that ended": {
         "customer_attribute": ATTRIBUTE + "a | A | legal_hold | 12 | 1 | 12\nb | A | legal_hold | 20 | 0 | 20"
     },
+    "cash of another currency": {
+        "payment": "payment_id | customer_id | value_date | amount_minor | currency\n P | A | 20 | 100000 | USD"
+    },
+    "a legal hold that begins tomorrow": {"customer_attribute": ATTRIBUTE + "a | A | legal_hold | 31 | 1 | 12"},
     "a contact long ago": {"contact": CONTACT + "c | A | 12 | call | yes | -"},
     "a draw whose horizon is over": {"contact": CONTACT + "c | A | 12 | - | no | 0.9"},
     "what is learnt tomorrow": {"dispute": DISPUTE + "D | A | I | 12 | - | open | - | 30"},
@@ -177,6 +196,50 @@ def test_a_disputed_invoice_is_taken_out_and_the_rest_is_asked_for(drawn_facts: 
     made = listed(drawn_facts, instant("30"), invoice=both, dispute=DISPUTE + "D | A | I | 12 | - | open | - | 12")
     (row,) = made.rows
     assert (row.invoices, row.amount, made.held) == (("J",), Decimal("200.00"), ())
+
+
+CASH = "payment_id | customer_id | value_date | amount_minor | currency\n"
+NOTE = "credit_note_id | customer_id | issue_date | amount_minor\n"
+PAID_BY = "allocation_id | invoice_id | from_id | date | amount_minor | paid_minor | kind\n"
+
+
+def test_a_credit_note_that_is_called_like_a_payment_still_covers(drawn_facts: Draw, instant: Instant) -> None:
+    tables = {
+        "invoice": INVOICE + "J | A | 1 | 5:100000",
+        "payment": CASH + "1 | A | 20 | 100000 | EUR",
+        "allocation": PAID_BY + "a | J | 1 | 20 | 100000 | - | payment",
+        "credit_note": NOTE + "1 | A | 20 | -100000",
+    }
+    assert [h for h, _, _ in held(listed(drawn_facts, instant("30"), **tables))] == ["covered"]
+
+
+def test_cash_that_was_put_to_another_currency_covers_nothing_more(drawn_facts: Draw, instant: Instant) -> None:
+    usd = "invoice_id | customer_id | issue_date | owed | currency\nI | A | 1 | 10:100000 | EUR\nJ | A | 1 | 5:50000 | USD"
+    tables = {
+        "invoice": usd,
+        "payment": CASH + "1 | A | 20 | 110000 | EUR",
+        "allocation": PAID_BY.replace("kind", "kind | currency") + "a | J | 1 | 20 | 50000 | 46000 | payment | USD",
+    }
+    (row,) = listed(drawn_facts, instant("30"), **tables).rows
+    assert row.invoices == ("I",)
+
+
+def test_cash_that_covers_what_is_not_disputed_leaves_nothing_to_ask_for(drawn_facts: Draw, instant: Instant) -> None:
+    tables = {
+        "invoice": INVOICE + "J | A | 1 | 12:20000",
+        "dispute": DISPUTE + "D | A | I | 12 | - | open | - | 12",
+        "payment": CASH + "1 | A | 20 | 20000 | EUR",
+    }
+    made = listed(drawn_facts, instant("30"), **tables)
+    assert ("covered" in [h for h, _, _ in held(made)], made.rows) == (True, ())
+
+
+def test_what_was_contacted_this_morning_takes_of_the_days_capacity(drawn_facts: Draw, instant: Instant) -> None:
+    invoices = INVOICE + "J | B | 1 | 12:20000\nK | C | 1 | 12:10000"
+    told = CONTACT.replace("chance", "chance | known_at") + "c | A | 30 | call | yes | - | 30"
+    for capacity, expected in ((1, []), (2, ["B"]), (3, ["B", "C"])):
+        made = listed(drawn_facts, instant("30.5"), replace(PLAIN, capacity=capacity), invoice=invoices, contact=told)
+        assert [r.customer_id for r in made.rows] == expected
 
 
 def test_a_silent_feed_holds_everybody(drawn_facts: Draw, instant: Instant) -> None:

@@ -1,0 +1,415 @@
+"""Answers beside payment dates on a real book: as the command line has them, in the order asked, worked out once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+import pytest
+
+from features import comparisons
+from features.book import Book
+from features.customers import DefaultRule
+from features.errors import BadSetting, NotFound
+from features.facts import Facts
+from features.kpis.engine import collection_kpis
+from features.kpis.settings import KpiSettings
+from features.lake import Lake
+from features.tables import TABLES
+from models.anomalies.model import AnomalyModel
+from models.anomalies.model import train as train_anomalies
+from models.cash.backtest import learnt
+from models.champion import (
+    ANOMALIES,
+    CASH_FORECAST,
+    CONTACT_EFFECT,
+    CREDIT_RISK,
+    MANIFEST,
+    PAYMENT_DATE,
+    ModelVersion,
+    digests,
+)
+from models.credit import risk_model
+from models.distribution import Distribution, on_one_day
+from models.worklist.settings import WorklistSettings
+from pipelines.cash import Asked, forecast_book
+from pipelines.credit import feature_names, scored_customers, snapshot_frame
+from pipelines.worklist import run_worklist
+from services import anomaly_desk
+from services.alerts import Verdict
+from services.analysts import SERVED, Analysts, Loaded
+from services.problems import InvalidQuestion, Refused, UnknownSubject
+from services.questions import (
+    AlertsQuestion,
+    CashQuestion,
+    CreditQuestion,
+    KpiQuestion,
+    WorklistQuestion,
+)
+from services.sandbox.options import WorldOptions
+from services.sandbox.world import simulate
+
+PAST = date(2025, 10, 1)
+RULE = DefaultRule(horizon_days=60, late_days=25, materiality_cents=0)
+FAST = replace(risk_model.SETTINGS, trees=20, learning_rate=0.2, smallest_leaf=20, repeats=1)
+SILENT = ("bank: silent since yesterday",)
+
+
+class OnDue:
+    """Says: everything is paid a week after it is due."""
+
+    def distribution(self, frame: pl.DataFrame) -> Distribution:
+        start = frame["cutoff_day"].to_numpy().astype("datetime64[D]")
+        due = frame["due_date"].to_numpy().astype("datetime64[D]")
+        return on_one_day(start, (due - start).astype(np.int64) + 7)
+
+
+def version(name: str, folder: Path | None = None) -> ModelVersion:
+    return ModelVersion(
+        name=name,
+        version=4,
+        run_id="r",
+        folder=folder.name if folder else "f",
+        files=digests(folder) if folder else {},
+        data_window=(date(2024, 1, 1), date(2024, 12, 31)),
+        lake_versions={},
+    )
+
+
+@dataclass(frozen=True)
+class Office:
+    """A lake, its book, and a model of each kind that can be had cheaply."""
+
+    lake: Lake
+    book: Book
+    models: dict[str, Loaded]
+
+    def analysts(self, *names: str) -> Analysts:
+        return Analysts({name: self.models[name] for name in names or self.models}, self.book)
+
+    def customers(self) -> list[str]:
+        return self.book.customers_as_of(self.book.last_known(), "US01")["customer_id"].to_list()
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
+    lake = Lake(tmp_path_factory.mktemp("office") / "lake")
+    known = simulate(WorldOptions(seed=11, customers=60, years=1, invoices_per_customer_year=20)).known()
+    for table in TABLES:
+        if len(known[table.name]):
+            lake.append(table, known[table.name])
+    book = Book(Facts.read(lake))
+    credit = risk_model.train(
+        book.defaults(snapshot_frame(book, RULE), RULE), feature_names(book), RULE, seed=7, settings=FAST
+    )
+    models = {
+        PAYMENT_DATE: OnDue(),
+        CREDIT_RISK: credit,
+        CASH_FORECAST: learnt(book, book.last_known(), [], seed=7),
+        ANOMALIES: train_anomalies(comparisons.compared(book.facts)),
+    }
+    return Office(lake, book, {name: Loaded(version(name), model) for name, model in models.items()})
+
+
+@pytest.fixture
+def credit_champion(office: Office, tmp_path: Path) -> Path:
+    """`mlruns` with the office's credit-risk model, as a promotion leaves it."""
+    folder = tmp_path / "mlruns" / "credit"
+    folder.mkdir(parents=True)
+    office.models[CREDIT_RISK].model.save(folder)
+    (folder.parent / MANIFEST).write_bytes(msgspec.json.encode({CREDIT_RISK: version(CREDIT_RISK, folder)}))
+    return folder.parent
+
+
+def credit(*ids: str, as_of: date | None = None, entity: str = "US01") -> CreditQuestion:
+    return CreditQuestion(entity_id=entity, customer_ids=list(ids), as_of=as_of)
+
+
+# --- credit risk --------------------------------------------------------------------------------------------------
+
+
+def test_opinions_come_in_the_order_asked_and_a_repeated_customer_once(office: Office) -> None:
+    first, second, third = office.customers()[:3]
+    told = office.analysts().credit_risk(credit(third, first, third, second))
+    assert told.model == "credit-risk/4"
+    assert [o.score.customer_id for o in told.opinions] == [third, first, second]
+    assert [o.limit.customer_id for o in told.opinions] == [third, first, second]
+
+
+def test_asked_alone_a_customer_gets_the_opinion_that_it_gets_among_many(office: Office) -> None:
+    analysts, ids = office.analysts(), office.customers()
+    together = analysts.credit_risk(credit(*ids)).opinions
+    alone = [analysts.credit_risk(credit(name)).opinions[0] for name in ids[:6]]
+    assert alone == together[:6]
+    assert {loss.customer_id for o in alone for loss in o.losses} <= set(ids[:6])
+    assert all(loss.customer_id == o.score.customer_id for o in together for loss in o.losses)
+    assert all(order.customer_id == o.score.customer_id for o in together for order in o.blocked_orders)
+    assert any(o.losses for o in together)
+    assert any(o.ways_up for o in together)
+
+
+@pytest.mark.parametrize("as_of", [None, PAST], ids=["now", "a past day"])
+def test_it_says_what_the_command_line_says(office: Office, credit_champion: Path, as_of: date | None) -> None:
+    asked = scored_customers(office.lake, credit_champion, as_of=as_of, entity="US01")
+    told = office.analysts().credit_risk(credit(*(s.customer_id for s in asked.scores), as_of=as_of))
+    assert [o.score for o in told.opinions] == asked.scores
+    assert len(asked.scores) > 10
+
+
+def test_nothing_learnt_on_the_day_or_later_is_seen(office: Office) -> None:
+    at = office.book.day_start(PAST, "US01")
+    then = replace(office.analysts(), book=Book(office.book.facts.before(at)))
+    ids = then.book.customers_as_of(at, "US01")["customer_id"].to_list()[:8]
+    assert office.analysts().credit_risk(credit(*ids, as_of=PAST)) == then.credit_risk(credit(*ids, as_of=PAST))
+
+
+def test_unknown_customers_are_listed_with_their_places(office: Office) -> None:
+    with pytest.raises(UnknownSubject, match=r"customer 'nobody' is not known as of 20") as raised:
+        office.analysts().credit_risk(credit("nobody", office.customers()[0], "", "nobody"))
+    assert [(v.field, v.value) for v in raised.value.violations] == [
+        ("customer_ids[0]", "nobody"),
+        ("customer_ids[2]", ""),
+    ]
+
+
+def test_before_the_first_fact_no_customer_is_known(office: Office) -> None:
+    with pytest.raises(UnknownSubject, match="is not known as of 1970-01-02T05:00:00"):
+        office.analysts().credit_risk(credit(office.customers()[0], as_of=date(1970, 1, 2)))
+
+
+# --- what every question shares -----------------------------------------------------------------------------------
+
+Ask = Callable[[Analysts, dict[str, Any]], object]
+ASK: dict[str, Ask] = {
+    "credit": lambda a, changes: a.credit_risk(msgspec.structs.replace(credit("C"), **changes)),
+    "cash": lambda a, changes: a.cash_forecast(CashQuestion(**changes)),
+    "worklist": lambda a, changes: a.worklist(WorklistQuestion(**({"entity_id": "US01"} | changes)), ()),
+    "alerts": lambda a, changes: a.alerts(AlertsQuestion(**changes), {}),
+    "kpis": lambda a, changes: a.kpis(KpiQuestion(**changes)),
+}
+
+
+@pytest.mark.parametrize("what", ["credit", "cash", "worklist", "alerts"])
+def test_an_unknown_entity_lists_those_there_are(office: Office, what: str) -> None:
+    with pytest.raises(NotFound, match="no entity 'X'; there are: DE01, GB01, US01"):
+        ASK[what](office.analysts(), {"entity_id": "X"})
+
+
+@pytest.mark.parametrize("day", [date(1969, 12, 31), date(9999, 12, 31)])
+@pytest.mark.parametrize("what", ASK)
+def test_a_day_that_no_calendar_covers_is_refused(office: Office, what: str, day: date) -> None:
+    field = "since" if what == "alerts" else "as_of"
+    with pytest.raises(InvalidQuestion, match=rf"\$\.{field} is '{day}'.* from 1970-01-01 to 2199-12-31"):
+        ASK[what](office.analysts(), {field: day})
+
+
+@pytest.mark.parametrize(
+    ("what", "field"), [("cash", "currency"), ("cash", "group_currency"), ("kpis", "group_currency")]
+)
+def test_what_is_no_currency_is_named_by_its_place(office: Office, what: str, field: str) -> None:
+    with pytest.raises(InvalidQuestion, match=rf"\$\.{field} is 'eur'; allowed: an ISO 4217 code"):
+        ASK[what](office.analysts(), {field: "eur"})
+
+
+@pytest.mark.parametrize(
+    ("what", "lacks", "command"),
+    [
+        ("credit", CREDIT_RISK, "duecast train credit-risk"),
+        ("cash", CASH_FORECAST, "duecast train cash-forecast"),
+        ("cash", PAYMENT_DATE, "duecast train"),
+        ("alerts", ANOMALIES, "duecast train anomalies"),
+    ],
+)
+def test_a_model_that_is_not_there_is_named_with_what_makes_it(
+    office: Office, what: str, lacks: str, command: str
+) -> None:
+    analysts = office.analysts(*(name for name in office.models if name != lacks))
+    with pytest.raises(Refused) as raised:
+        ASK[what](analysts, {})
+    assert (raised.value.kind.code, raised.value.detail) == (
+        "not-ready",
+        f"no {lacks} model serves: train one with `{command}`",
+    )
+
+
+@pytest.mark.parametrize("what", ASK)
+def test_an_empty_lake_says_so_or_has_nothing_to_say(office: Office, what: str) -> None:
+    empty = replace(office.analysts(), book=Book(Facts.of({})))
+    if what == "alerts":
+        told = empty.alerts(AlertsQuestion(), {})
+        assert (told.documents, told.alerts) == (0, [])
+        return
+    with pytest.raises(NotFound, match=r"no entity|the ledger is empty"):
+        ASK[what](empty, {})
+
+
+@pytest.mark.parametrize("what", ASK)
+def test_an_answer_is_of_the_type_that_the_document_declares(office: Office, what: str) -> None:
+    changes = {"credit": {"customer_ids": office.customers()}, "kpis": {"group_currency": "EUR"}}
+    told = ASK[what](office.analysts(), changes.get(what, {}))
+    sent = msgspec.json.encode(told)
+    assert b"NaN" not in sent
+    assert msgspec.json.encode(msgspec.json.decode(sent, type=type(told))) == sent
+
+
+def test_every_model_that_is_served_is_asked_for_by_name() -> None:
+    assert set(SERVED) == {PAYMENT_DATE, CREDIT_RISK, CASH_FORECAST, ANOMALIES, CONTACT_EFFECT}
+
+
+# --- cash ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("as_of", [None, PAST], ids=["now", "a past day"])
+def test_the_forecast_is_the_command_lines(office: Office, as_of: date | None) -> None:
+    asked = CashQuestion(entity_id="US01", group_currency="EUR", weeks=4, as_of=as_of)
+    told = office.analysts().cash_forecast(asked)
+    cash = replace(office.models[CASH_FORECAST].model, rests_on="payment-date/4")
+    same, _ = forecast_book(
+        office.book, OnDue(), cash, Asked(weeks=4, entity="US01", group="EUR"), as_of=as_of
+    )  # fmt: skip
+    assert told.forecast == same
+    assert told.model == "cash-forecast/4"
+    assert {s.entity_id for s in told.forecast.series} == {"US01"}
+
+
+def test_the_newest_forecast_is_worked_out_once(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(OnDue, "distribution", counting(OnDue.distribution, asked))
+    analysts = office.analysts()
+    analysts.cash_forecast(CashQuestion())
+    once = len(asked)
+    first = analysts.cash_forecast(CashQuestion(weeks=2, currency="USD"))
+    second = analysts.cash_forecast(CashQuestion(weeks=2, currency="USD"))
+    assert once == len(asked) > 0
+    assert first == second
+
+
+def test_a_currency_of_which_there_is_nothing_is_not_forecast_as_nothing(office: Office) -> None:
+    with pytest.raises(NotFound, match=r"nothing to forecast for US01, KWD; there are: .*US01/USD"):
+        office.analysts().cash_forecast(CashQuestion(entity_id="US01", currency="KWD"))
+
+
+def test_before_the_first_fact_there_is_nothing_to_forecast(office: Office) -> None:
+    with pytest.raises(NotFound, match="nothing to forecast for any entity, any currency"):
+        office.analysts().cash_forecast(CashQuestion(as_of=date(1990, 1, 1)))
+
+
+# --- worklist -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("as_of", [None, PAST], ids=["now", "a past day"])
+def test_the_worklist_is_the_command_lines(office: Office, tmp_path: Path, as_of: date | None) -> None:
+    told = office.analysts(ANOMALIES).worklist(WorklistQuestion(entity_id="US01", capacity=3, as_of=as_of), ())
+    same = run_worklist(office.lake, tmp_path, WorklistSettings(capacity=3), as_of=as_of, entity="US01")
+    assert (told.worklist, told.model, told.stale) == (same, None, [])
+    assert same.rows
+    assert same.availability == "pooled"
+
+
+def test_a_silent_feed_holds_everybody_today_and_nobody_on_a_past_day(office: Office) -> None:
+    analysts = office.analysts()
+    today = analysts.worklist(WorklistQuestion(entity_id="US01"), SILENT)
+    assert today.worklist.rows == ()
+    assert all(any(hold.hold == "stale" for hold in row.holds) for row in today.worklist.held)
+    past = analysts.worklist(WorklistQuestion(entity_id="US01", as_of=PAST), SILENT)
+    assert past.worklist == analysts.worklist(WorklistQuestion(entity_id="US01", as_of=PAST), ()).worklist
+    assert past.worklist.rows
+    assert today.stale == past.stale == list(SILENT)
+
+
+def test_payment_dates_tell_how_much_is_paid_anyway(office: Office) -> None:
+    question = WorklistQuestion(entity_id="US01")
+    without = office.analysts(ANOMALIES).worklist(question, ()).worklist.rows
+    with_them = office.analysts(PAYMENT_DATE).worklist(question, ()).worklist.rows
+    assert {row.paid_anyway for row in without} == {None}
+    assert all(row.paid_anyway is not None for row in with_them)
+
+
+def test_an_effect_learnt_for_another_horizon_is_refused(office: Office) -> None:
+    @dataclass(frozen=True)
+    class Effect:
+        horizon_days: int = 30
+
+    models = office.models | {CONTACT_EFFECT: Loaded(version(CONTACT_EFFECT), Effect())}
+    with pytest.raises(BadSetting, match="horizon_days is 14, but the effect was learnt for 30 days"):
+        Analysts(models, office.book).worklist(WorklistQuestion(entity_id="US01"), ())
+
+
+# --- alerts -------------------------------------------------------------------------------------------------------
+
+
+def settled(alert_id: str) -> dict[str, Verdict]:
+    said = Verdict(alert_id, "US01", "not", datetime(2026, 1, 5, tzinfo=UTC), "ana", "agreed", ())
+    return {alert_id: said}
+
+
+def test_what_was_judged_is_told_no_more_and_can_still_be_looked_at(office: Office) -> None:
+    analysts = office.analysts()
+    question = AlertsQuestion(budget_share=0.01)
+    before = analysts.alerts(question, {})
+    assert len(before.alerts) > 3
+    gone = before.alerts[1]
+    after = analysts.alerts(question, settled(gone.alert_id))
+    assert gone.alert_id not in {a.alert_id for a in after.alerts}
+    assert [a for a in before.alerts if a != gone] == after.alerts[: len(before.alerts) - 1]
+    assert after.documents == before.documents
+    assert analysts.alert(gone.alert_id) == gone
+    with pytest.raises(NotFound, match="no alert 'none'; list them first"):
+        analysts.alert("none")
+
+
+def test_alerts_are_of_the_entity_and_time_asked_about(office: Office) -> None:
+    analysts = office.analysts()
+    told = analysts.alerts(AlertsQuestion(entity_id="US01", since=PAST, budget_share=1.0, per_day=3), {})
+    assert {a.entity_id for a in told.alerts} == {"US01"}
+    assert all(a.known_at.date() >= PAST for a in told.alerts)
+    assert told.model == "anomalies/4"
+    assert told.silent == ["near_limit is silent for DE01, GB01, US01: no approval limit is set"]
+    fewer = analysts.alerts(AlertsQuestion(entity_id="US01", since=PAST, budget_share=1.0, per_day=1), {})
+    assert 0 < len(fewer.alerts) < len(told.alerts)
+    assert fewer.documents == told.documents < analysts.alerts(AlertsQuestion(), {}).documents
+
+
+def test_documents_are_compared_once_however_often_one_asks(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    scored: list[int] = []
+    compared: list[int] = []
+    monkeypatch.setattr(AnomalyModel, "scored", counting(AnomalyModel.scored, scored))
+    monkeypatch.setattr(anomaly_desk, "compared", counting(comparisons.compared, compared))
+    analysts = office.analysts()
+    told = analysts.alerts(AlertsQuestion(), {})
+    analysts.alerts(AlertsQuestion(entity_id="US01", since=PAST), settled(told.alerts[0].alert_id))
+    analysts.alert(told.alerts[0].alert_id)
+    assert (len(scored), len(compared)) == (1, 1)
+
+
+def counting(function: Callable[..., Any], calls: list[int]) -> Callable[..., Any]:
+    """`function`, which leaves a mark in `calls` at each call."""
+
+    def counted(*values: Any) -> Any:
+        calls.append(1)
+        return function(*values)
+
+    return counted
+
+
+# --- key figures --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("as_of", [None, PAST], ids=["now", "a past day"])
+def test_the_key_figures_are_the_engines(office: Office, as_of: date | None) -> None:
+    asked = KpiQuestion(by="segment", days=60, group_currency="EUR", as_of=as_of)
+    told = office.analysts(ANOMALIES).kpis(asked)
+    same = collection_kpis(
+        office.book,
+        as_of or office.book.last_known(),
+        by="segment",
+        settings=KpiSettings(days=60),
+        group_currency="EUR",
+    )
+    assert told.kpis == same
+    assert {row.entity_id for row in same.rows} == {"US01", "DE01", "GB01", None}
+    assert any(row.value for row in same.rows)
