@@ -195,14 +195,16 @@ class Book:
     def customer_features(self, subjects: pl.DataFrame) -> pl.DataFrame:
         """The customer FEATURE frame, in the order of `subjects` (SNAPSHOT rows).
 
-        Their columns, `segment`, `country` and `credit_limit_cents` as known at the cutoff, and a Float64 column for
-        every feature of `features.customer_catalogue`. `NotFound` for an entity that is not there.
+        Their columns, `segment`, `country` and the limit on file (`features.customers.with_master`) as known at the
+        cutoff, and a Float64 column for every feature of `features.customer_catalogue`. `NotFound` for an entity that
+        is not there.
         """
         self._refuse_strangers(subjects)
         known = with_master(subjects.with_row_index("_row"), self.facts, self.masters).sort("_row")
         names = [d.name for d in self.prepared_customers.declarations]
         told = self.prepared_customers.lookup(known)
-        return told.select(*subjects.columns, "segment", "country", "credit_limit_cents", *names)
+        master = ("segment", "country", "credit_limit_minor", "credit_limit_cents")
+        return told.select(*subjects.columns, *master, *names)
 
     def in_default(self, subjects: pl.DataFrame, rule: DefaultRule) -> pl.DataFrame:
         """SNAPSHOT rows with `default_cause`: why a customer was in default at its cutoff already; null where not."""

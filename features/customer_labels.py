@@ -25,7 +25,7 @@ def with_defaults(
 ) -> pl.DataFrame:
     """`frame` (SNAPSHOT rows), row for row, with what was known just before `observed_before` of each one's window.
 
-    The window are the `rule.horizon_days` days after the cutoff's.
+    The window are the cutoff's day, which has only begun, and the `rule.horizon_days` days after it.
     defaulted       null until the window has closed as known: also of one that went into default early in its window,
                     since those that did not are not known yet
     default_day     the first day in the window on which it was in default; null where `defaulted` is not true
@@ -37,7 +37,7 @@ def with_defaults(
     inside = (
         rows.select("_row", *CUSTOMER, "cutoff_day")
         .join(events, on=CUSTOMER)
-        .filter((pl.col("default_day") > pl.col("cutoff_day")) & (pl.col("default_day") <= closes))
+        .filter((pl.col("default_day") >= pl.col("cutoff_day")) & (pl.col("default_day") <= closes))
         .sort("_row", "default_day", "default_reason")
         .unique("_row", keep="first", maintain_order=True)
         .select("_row", "default_day", "default_reason")

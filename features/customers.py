@@ -93,7 +93,8 @@ def customers_as_of(facts: Facts, zones: pl.DataFrame, as_of: datetime, entity_i
 def with_master(subjects: pl.DataFrame, facts: Facts, masters: Masters) -> pl.DataFrame:
     """`subjects`, in any order, with the customer's segment, country and limit on file as known before each cutoff.
 
-    credit_limit_cents  in hundredths of the entity's currency; null where none is on file
+    credit_limit_minor, credit_limit_cents  in the entity's currency, minor units and hundredths; null where none is on
+                                            file
     """
     known = masters.looked_up(subjects, at="cutoff", strictly=True)
     limits = facts.spans("customer").select(*CUSTOMER, "credit_limit_minor", *SPAN)
@@ -102,7 +103,7 @@ def with_master(subjects: pl.DataFrame, facts: Facts, masters: Masters) -> pl.Da
     return (
         found.join(masters.zones.select("entity_id", "entity_currency"), on="entity_id", how="left")
         .with_columns(credit_limit_cents=(pl.col("credit_limit_minor") * pl.lit(10.0).pow(2 - digits)).cast(pl.Int64))
-        .drop("credit_limit_minor", "entity_currency")
+        .drop("entity_currency")
     )
 
 

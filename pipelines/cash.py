@@ -17,7 +17,7 @@ from models.cash.answers import CashForecast
 from models.cash.backtest import day_begins
 from models.cash.claims import WEEKS
 from models.cash.decomposition import Decomposition, decompose
-from models.cash.forecast import DRAWS, claims_of, drawn
+from models.cash.forecast import DRAWS, LookAhead, claims_of, drawn, in_scenario, look_ahead
 from models.cash.model import CashModel
 from models.cash.open_items import DatesPayments, open_items
 from models.cash.scenarios import Scenario
@@ -64,17 +64,15 @@ def forecast_book(
     if asked.group is not None:
         exponent(asked.group)  # refuses what is no currency
     when = book.last_known() if as_of is None else day_begins(book, as_of)
-    items = open_items(book, dated, when)
-    claims = claims_of(book, dated, model, when, items, seed=asked.seed)
-
-    def told(changes: Scenario) -> CashForecast:
-        seen = drawn(book, model, when, items, claims, draws=asked.draws, seed=asked.seed, scenario=changes)
-        return seen.forecast(weeks=asked.weeks, group=asked.group, entity=asked.entity, currency=asked.currency)
-
-    base = told(Scenario())
+    seen = look_ahead(book, dated, model, when, draws=asked.draws, seed=asked.seed)
+    base = _told(seen, asked)
     if not base.series:
         raise NotFound(_nothing(book, asked))
-    return base, told(scenario) if scenario is not None else None
+    return base, None if scenario is None else _told(in_scenario(seen, scenario), asked)
+
+
+def _told(seen: LookAhead, asked: Asked) -> CashForecast:
+    return seen.forecast(weeks=asked.weeks, group=asked.group, entity=asked.entity, currency=asked.currency)
 
 
 def explain_cash(lake: Lake, mlruns: Path, *, since: date, until: date, seed: int = 7) -> list[Decomposition]:

@@ -11,6 +11,7 @@ from features.errors import BadSetting
 
 # What `pipelines.score` writes, said here too, since the answer to a wrong ending should not wait for its imports.
 SCORE_ENDINGS = (".parquet", ".csv", ".json")
+FIRST_YEAR, LAST_YEAR = 1900, 2199  # as in `pipelines.parsers`
 
 
 def folder(option: typer.CallbackParam, path: Path | None) -> Path | None:
@@ -61,11 +62,13 @@ Quarantine = Annotated[
 Landscape = Annotated[
     Path | None, typer.Option(help="The systems to talk to, a YAML file (DUECAST_LANDSCAPE).", metavar="FILE")
 ]
-Seed = Annotated[int, typer.Option(help="Same data and seed, same result.")]
+Seed = Annotated[int, typer.Option(help="Same data and seed, same result.", min=0)]
 Who = Annotated[str | None, typer.Option(help="Your name (DUECAST_USER).", metavar="NAME")]
 Why = Annotated[str, typer.Option(help="The reason, for the history.", metavar="TEXT")]
 
 
 def as_date(given: datetime | None) -> date | None:
-    """The day of an option; None where it was left out."""
+    """The day of an option; None where it was left out. `BadSetting` for one that no calendar here reaches."""
+    if given is not None and not FIRST_YEAR <= given.year <= LAST_YEAR:
+        raise BadSetting(f"{given.date()} is no day of a ledger; allowed: a day from {FIRST_YEAR} to {LAST_YEAR}")
     return None if given is None else given.date()

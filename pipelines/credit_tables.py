@@ -72,7 +72,9 @@ def _texts(column: pl.Series, path: Path) -> pl.Series:
     try:
         return column.cast(pl.String)
     except pl.exceptions.PolarsError:
-        raise BadInput(f"{path}: {column.name} holds {column.dtype}; allowed: numbers, text, dates, yes or no") from None
+        raise BadInput(
+            f"{path}: {column.name} holds {column.dtype}; allowed: numbers, text, dates, yes or no"
+        ) from None
 
 
 def _require_ids(ids: pl.Series, path: Path) -> None:

@@ -18,8 +18,9 @@ from features.kpis.engine import collection_kpis
 from features.kpis.settings import KpiSettings
 from features.money import exponents
 from models.anomalies.alerts import Alert, Budget
+from models.cash.answers import CashForecast
 from models.cash.backtest import day_begins
-from models.cash.forecast import LookAhead, look_ahead
+from models.cash.forecast import LookAhead, in_scenario, look_ahead
 from models.champion import ANOMALIES, CASH_FORECAST, CONTACT_EFFECT, CREDIT_RISK, PAYMENT_DATE, ModelVersion
 from models.credit.losses import LossSettings
 from models.credit.opinions import ScoredCustomers, limits_of, losses_of, scored, ways_up
@@ -86,15 +87,11 @@ class Analysts:
             self.book.time_zone(question.entity_id)
         _refuse_strange_values(question)
         seen = self._newest_cash if question.as_of is None else self._look_ahead(day_begins(self.book, question.as_of))
-        told = seen.forecast(
-            weeks=question.weeks,
-            group=question.group_currency,
-            entity=question.entity_id,
-            currency=question.currency,
-        )
-        if not told.series:
+        base = _forecast(seen, question)
+        if not base.series:
             raise NotFound(_nothing_to_forecast(self.book, question))
-        return CashAnswer(model=loaded.version.label, forecast=told)
+        beside = None if question.scenario is None else _forecast(in_scenario(seen, question.scenario), question)
+        return CashAnswer(model=loaded.version.label, forecast=base, beside=beside)
 
     def worklist(self, question: WorklistQuestion, stale: Sequence[str]) -> WorklistAnswer:
         """Whom to contact; feeds that are `stale` hold everybody, unless the question is about a day of the past."""
@@ -195,6 +192,12 @@ def _refuse_unknown(found: pl.Series, ids: Sequence[str], asked: Sequence[str], 
             f"customer {missing[0]!r} is not known as of {as_of.isoformat()}",
             (Violation("$", f"customer_ids[{asked.index(name)}]", name, allowed) for name in missing),
         )
+
+
+def _forecast(seen: LookAhead, question: CashQuestion) -> CashForecast:
+    return seen.forecast(
+        weeks=question.weeks, group=question.group_currency, entity=question.entity_id, currency=question.currency
+    )
 
 
 def _opinions(asked: ScoredCustomers, ids: Sequence[str]) -> list[CreditOpinion]:

@@ -20,15 +20,11 @@ BULK = ((ByIdQuestion, "invoice_ids"), (InlineQuestion, "predict"), (CreditQuest
 
 
 def document(*, bulk_limit: int) -> dict[str, Any]:
-    """The document; `bulk_limit` is the most invoices that one question may name."""
+    """The document; `bulk_limit` is the most invoices or customers that one question may name."""
     types = [e.answer for e in ENDPOINTS] + [e.question for e in ENDPOINTS if e.question] + [Problem]
     schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     schema_of = {id(kind): schema for kind, schema in zip(types, schemas, strict=True)}
-    for question, listed in (
-        (ByIdQuestion, "invoice_ids"),
-        (InlineQuestion, "predict"),
-        (CreditQuestion, "customer_ids"),
-    ):
+    for question, listed in BULK:
         components[question.__name__]["properties"][listed]["maxItems"] = bulk_limit
     return {
         "openapi": "3.1.0",
@@ -36,8 +32,8 @@ def document(*, bulk_limit: int) -> dict[str, Any]:
             "title": "Duecast",
             "version": VERSION,
             "summary": "When invoices will be paid, how much cash that is, who is a risk, what is odd, whom to contact",
-            "description": "Chances are between 0 and 1, days ISO dates. Money is decimal text in major units, or a whole "
-            "number of minor units under a name that ends in _minor.",
+            "description": "Chances are between 0 and 1, days ISO dates. Money is decimal text in major units, or a "
+            "whole number of minor units under a name that ends in _minor.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": {e.path: {e.method.lower(): _operation(e, schema_of)} for e in ENDPOINTS},

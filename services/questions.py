@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from features.kpis.engine import CollectionKpis
 from models.anomalies.alerts import Alert
 from models.cash.answers import CashForecast
+from models.cash.scenarios import Scenario
 from models.credit.answers import CreditScore
 from models.credit.counterfactuals import Counterfactual
 from models.credit.losses import ExpectedLoss
@@ -60,14 +61,16 @@ class CashQuestion(Question, frozen=True, kw_only=True):
     currency: Currency | None = None
     group_currency: Annotated[Currency | None, Meta(description="everything in this one too, at known rates")] = None
     weeks: Annotated[int, Meta(ge=1, le=13)] = 13
+    scenario: Annotated[Scenario | None, Meta(description="what if: forecast beside the base")] = None
     as_of: AsOf = None
 
 
 class CashAnswer(Struct, frozen=True, kw_only=True):
-    """The forecast."""
+    """The forecast; with a scenario, that too, drawn from the same random numbers: their difference is the change."""
 
     model: Label
     forecast: CashForecast
+    beside: Annotated[CashForecast | None, Meta(description="in the scenario; null where none was given")] = None
     stale: Stale = []
 
 

@@ -227,7 +227,13 @@ SETTINGS = (
         "2000000",
         _whole(1000, 100_000_000),
     ),
-    Setting("bulk_limit", "most invoices in one question", "a whole number from 1 to 10000", "100", _whole(1, 10_000)),
+    Setting(
+        "bulk_limit",
+        "most invoices or customers in one question",
+        "a whole number from 1 to 10000",
+        "100",
+        _whole(1, 10_000),
+    ),
     Setting(
         "queue_limit",
         "most questions waiting before new ones are sent away with 503",

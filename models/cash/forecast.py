@@ -133,6 +133,14 @@ def look_ahead(
     return drawn(book, model, as_of, items, claims, draws=draws, seed=seed, scenario=scenario)
 
 
+def in_scenario(base: LookAhead, scenario: Scenario) -> LookAhead:
+    """`base`, made without a scenario, drawn again from the same random numbers with what `scenario` changes."""
+    draws = len(base.totals)
+    return drawn(
+        base.book, base.model, base.as_of, base.items, base.claims, draws=draws, seed=base.seed, scenario=scenario
+    )
+
+
 def claims_of(
     book: Book, payment_dates: DatesPayments, model: CashModel, as_of: datetime, items: OpenItems, *, seed: int
 ) -> Claims:

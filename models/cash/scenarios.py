@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.book import Book
-from features.errors import NotFound
+from features.errors import BadSetting, NotFound
 from features.facts import standing
 from models.cash.claims import HORIZON_DAYS, NEW, OPEN, ORDERS, Claims
 from models.cash.receipts import first_days
@@ -50,6 +50,11 @@ class Rate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     currency: str
     to: str
     rate: float
+
+    def __post_init__(self) -> None:
+        """`BadSetting` for a rate that is none."""
+        if not 0 < self.rate < float("inf"):
+            raise BadSetting(f"scenario: the rate from {self.currency} to {self.to} is {self.rate}; allowed: above 0")
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

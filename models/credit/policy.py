@@ -152,8 +152,9 @@ def _limit(
 ) -> CreditLimit:
     unit = 10 ** exponents()[currency]
     exposure, gap = _exposure(held, currency, settings)
+    gap = gap or _untold_purchases(row, score, currency)
     limit, decided_by = _suggested(row, score, unit, settings) if gap is None else (None, None)
-    on_file = None if row["credit_limit_cents"] is None else row["credit_limit_cents"] * unit // 100
+    on_file = row["credit_limit_minor"]
     return CreditLimit(
         score.entity_id,
         score.customer_id,
@@ -178,6 +179,13 @@ def _exposure(held: list[dict[str, Any]], currency: str, settings: LimitSettings
     if missing:
         return None, f"no rate from {missing[0]} to {currency} was known: load exchange rates"
     return sum(row[part] for row in held for part in counted), None
+
+
+def _untold_purchases(row: Mapping[str, Any], score: CreditScore, currency: str) -> str | None:
+    """Why the capacity cannot be told: of what the customer bought nothing could be valued."""
+    if score.default_cause is not None or not row["invoiced_count_365d"] or row["log_amount_mean"] is not None:
+        return None
+    return f"no rate to {currency} was known for anything it bought: load exchange rates"
 
 
 def _suggested(

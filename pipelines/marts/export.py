@@ -12,7 +12,7 @@ from features.errors import BadSetting
 from features.facts import Facts
 from features.kpis.asof import AsOf
 from features.lake import Lake
-from models.champion import champion, load, verify
+from models.champion import PAYMENT_DATE, champion, ready
 from pipelines.marts.build import Marts, marts
 from pipelines.marts.files import Format, require_ours, write_folder
 from pipelines.marts.postgresql import is_url, opened, write_postgresql
@@ -52,15 +52,15 @@ def star(lake: Lake, mlruns: Path, *, as_of: date | None = None) -> Marts:
 
 def _predicted(book: Book, at: date | datetime, mlruns: Path) -> tuple[str, list[Prediction]]:
     """The champion's label and what it says of all that was open; nothing without one."""
-    version = champion(mlruns)
-    if version is None:
+    if champion(mlruns) is None:
         return "", []
-    verify(version, mlruns)
-    model = load(version, mlruns)
-    BookPredictor(version, model, book)  # refuses a lake that lacks what the model reads
+    version, model = ready(mlruns, PAYMENT_DATE)
+    predictor = BookPredictor(version, model, book)  # refuses a lake that lacks what the model reads
     looks = AsOf.of(book, at).cutoffs.select("entity_id", "cutoff").iter_rows()
     subjects = pl.concat([book.open_receivables(cutoff, entity) for entity, cutoff in looks])
-    return version.label, predictions(version, model, book.features(subjects)) if len(subjects) else []
+    if subjects.is_empty():
+        return version.label, []
+    return version.label, predictions(version, model, book.features(subjects), promises=predictor.promises)
 
 
 def _try(to: str, form: Format | None) -> None:

@@ -145,13 +145,29 @@ def test_a_day_that_is_not_over_is_no_day_of_a_feed_yet(
         assert told.equals(compared(facts).filter(table="feed").head(len(told)))
 
 
-@pytest.mark.parametrize(("currency", "credited"), [("EUR", 470_000), ("JPY", 470_000), ("KWD", 470_000)])
-def test_a_limit_is_in_the_minor_units_of_its_currency(
-    currency: str, credited: int, drawn_facts: Callable[..., Facts]
-) -> None:
+def test_currencies_are_never_compared_with_each_other(drawn_facts: Callable[..., Facts]) -> None:
+    rows = "".join(f"INV-{100 + k} | {k} | 90:{1000 + k} | EUR\n" for k in range(1, 11))
+    head = "invoice_id | issue_date | owed | currency\n"
+    told = compared(drawn_facts(invoice=head + rows + "INV-110A | 11 | 90:1010 | USD")).filter(record_id="INV-110A")
+    assert told.select("amount_count", "twin_id").rows() == [(0.0, None)]
+    same = compared(drawn_facts(invoice=head + rows + "INV-110A | 11 | 90:1010 | EUR")).filter(record_id="INV-110A")
+    assert same.select("amount_count", "twin_id", "twin_form").rows() == [(10.0, "INV-110", "affix")]
+
+
+def test_twins_that_the_source_takes_back_are_remembered_from_then_on(drawn_facts: Callable[..., Facts]) -> None:
+    rows = "".join(f"{k}0{t} | {k} | 90:{k}00 | {k} | no\n" for k in (1, 2, 3) for t in ("", "A"))
+    back = "10A | 1 | 90:100 | 2 | yes\n20A | 2 | 90:200 | 4 | yes"
+    told = compared(drawn_facts(invoice="invoice_id | issue_date | owed | known_at | deleted\n" + rows + back))
+    twins = told.filter(pl.col("record_id").is_in(["10A", "20A", "30A"])).sort("record_id")
+    counts = twins.select("form_back_share", "form_back_count").rows()
+    assert counts == [(0.0, 0.0), (1.0, 1.0), (0.5, 2.0)], "what is taken back on day 4 nobody knew on day 3"
+
+
+@pytest.mark.parametrize("currency", ["EUR", "JPY", "KWD"])
+def test_a_limit_is_in_the_minor_units_of_its_currency(currency: str, drawn_facts: Callable[..., Facts]) -> None:
     facts = drawn_facts(
         entity=f"entity_id | currency\nE | {currency}",
-        credit_note=f"credit_note_id | issue_date | amount_minor | currency\nC | 5 | -{credited} | {currency}",
+        credit_note=f"credit_note_id | issue_date | amount_minor | currency\nC | 5 | -470000 | {currency}",
     )
     assert compared(facts, {"E": 500_000})["limit_share"].to_list() == [0.94]
 
@@ -268,6 +284,13 @@ def test_what_people_settled_is_told_no_more(told: pl.DataFrame) -> None:
     assert found(told, "nobody") == []
 
 
+def test_no_day_of_an_entity_has_more_alerts_than_its_budget(told: pl.DataFrame) -> None:
+    alerts = choose(told, Budget(0.05, per_day=1))
+    known = dict(zip(told.select(KEY).rows(), told["known_day"], strict=True))
+    days = [(a.entity_id, known[a.entity_id, a.table, a.record_id]) for a in alerts]
+    assert len(days) == len(set(days)) > 20
+
+
 @pytest.mark.parametrize(("share", "per_day"), [(0.0, 1), (1.1, 1), (0.1, 0)])
 def test_a_budget_that_cannot_be_is_refused(share: float, per_day: int) -> None:
     with pytest.raises(BadSetting, match="alert budget"):
@@ -297,7 +320,7 @@ def test_verdicts_are_kept_in_order_and_the_newest_counts(tmp_path: Path) -> Non
         (said("maybe"), "allowed: real or not"),
         (said(who=" "), "the name of the person"),
         (said(who="Machine"), "the name of the person"),
-        (said(why=""), "the reason is missing"),
+        (said(why=""), "why is missing"),
         (said(why="x" * 1001), "too long"),
     ],
 )

@@ -70,6 +70,22 @@ def test_no_feature_of_a_customer_knows_the_future() -> None:
     check_no_leaks(told, everything.tables, at_an_instant, timeless=("entity",))
 
 
+def test_a_backtest_learns_only_from_windows_that_had_closed_at_its_origin(
+    book: Book, frame: pl.DataFrame, model: CreditRiskModel
+) -> None:
+    origin, given = date(2025, 3, 1), []
+
+    def train(known: pl.DataFrame) -> CreditRiskModel:
+        given.append(known)
+        return model
+
+    backtest.evaluate(book, frame, train, RULE, [origin], names=feature_names(book), draws=5, seed=1)
+    (known,) = given
+    closes = pl.col("cutoff_day") + pl.duration(days=RULE.horizon_days)
+    assert len(known)
+    assert known.filter(closes >= origin).is_empty()
+
+
 def test_outcomes_known_at_an_origin_are_those_that_a_ledger_of_then_would_tell(
     book: Book, frame: pl.DataFrame
 ) -> None:

@@ -47,8 +47,12 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=1_000)
     parser.add_argument("--json", type=Path, help="write the figures there")
     parser.add_argument("--rows", type=Path, help="write every origin's weeks there, as Parquet")
+    parser.add_argument("--judge", type=Path, nargs="+", help="run nothing: judge what --rows wrote, together")
     given = parser.parse_args()
-    rows = pl.concat([world_rows(seed, given.customers, given.draws) for seed in given.seeds])
+    if given.judge:
+        rows = pl.concat([pl.read_parquet(path) for path in given.judge])
+    else:
+        rows = pl.concat([world_rows(seed, given.customers, given.draws) for seed in given.seeds])
     if given.rows:
         rows.write_parquet(given.rows)
     figures = {kind: judged(rows.filter(pl.col("kind") == kind)) for kind in ("calm", "shift")}

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.customer_catalogue import customer_catalogue, direction
-from models.credit.boosters import BoosterSettings
+from models.credit.boosters import BoosterSettings, folds_of
 from models.credit.calibration import chance, fit_line
 from models.credit.codes import code_of
 from models.credit.portfolio_model import PortfolioModel, train_portfolio
@@ -157,3 +157,25 @@ def test_wilson_holds_the_share(count: int, data: st.DataObject) -> None:
     low, high = wilson(events, count)
     assert 0 <= low <= events / count + 1e-12
     assert events / count - 1e-12 <= high <= 1
+
+
+@given(seed=st.integers(0, 10_000))
+def test_nobody_is_on_both_sides_of_a_fold_and_every_fold_has_somebody_bad(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    groups = rng.integers(0, 60, 400)
+    bad = (groups % 6 == 0).astype(np.float64)
+    fold = folds_of(bad, groups, 5, seed)
+    assert all(len(np.unique(fold[groups == one])) == 1 for one in np.unique(groups))
+    assert set(fold[bad > 0]) == set(range(5))
+
+
+def test_a_scorer_is_calibrated_on_what_its_trees_had_not_seen() -> None:
+    values = drawn_values(400, 5)
+    steep = BoosterSettings(trees=150, learning_rate=0.3, leaves=31, smallest_leaf=2, l2=0, path_smooth=0)
+    noise = (np.random.default_rng(6).random(400) < 0.3).astype(np.float64)
+    told, unseen = fit_scorer(
+        values, noise, names=NAMES, groups=NAMES, directions=[0] * len(NAMES), settings=steep, rows_of=np.arange(400),
+        seed=3,
+    )  # fmt: skip
+    assert told.line.slope < 0.5  # trees that learnt noise by heart are believed little
+    assert abs(chance(unseen).mean() - 0.3) < 0.06

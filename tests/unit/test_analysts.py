@@ -23,6 +23,7 @@ from features.tables import TABLES
 from models.anomalies.model import AnomalyModel
 from models.anomalies.model import train as train_anomalies
 from models.cash.backtest import learnt
+from models.cash.scenarios import Delay, Rate, Scenario
 from models.champion import (
     ANOMALIES,
     CASH_FORECAST,
@@ -296,6 +297,39 @@ def test_a_currency_of_which_there_is_nothing_is_not_forecast_as_nothing(office:
 def test_before_the_first_fact_there_is_nothing_to_forecast(office: Office) -> None:
     with pytest.raises(NotFound, match="nothing to forecast for any entity, any currency"):
         office.analysts().cash_forecast(CashQuestion(as_of=date(1990, 1, 1)))
+
+
+def test_a_scenario_stands_beside_the_base_and_is_what_the_command_says(office: Office) -> None:
+    slower = Scenario(name="slower", delay=(Delay(entity="US01", customer=_owing(office), days=21),))
+    told = office.analysts().cash_forecast(CashQuestion(entity_id="US01", scenario=slower))
+    base, beside = forecast_book(
+        office.book,
+        OnDue(),
+        replace(office.models[CASH_FORECAST].model, rests_on="payment-date/4"),
+        Asked(entity="US01"),
+        scenario=slower,
+    )
+    assert (told.forecast, told.beside) == (base, beside)
+    assert told.beside is not None
+    assert told.beside.series[0].weekly[0].mean_minor < told.forecast.series[0].weekly[0].mean_minor
+
+
+def test_a_scenario_about_nobody_is_refused(office: Office) -> None:
+    nobody = Scenario(delay=(Delay(entity="US01", customer="nobody", days=1),))
+    with pytest.raises(NotFound, match="'nobody' of 'US01' owes nothing"):
+        office.analysts().cash_forecast(CashQuestion(scenario=nobody))
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_rate_of_a_scenario_is_above_zero(rate: float) -> None:
+    with pytest.raises(BadSetting, match=r"rate from USD to EUR is .* allowed: above 0"):
+        Rate(currency="USD", to="EUR", rate=rate)
+
+
+def _owing(office: Office) -> str:
+    """The customer of US01 that owes most."""
+    owed = office.book.open_receivables(office.book.last_known(), "US01").group_by("customer_id")
+    return str(owed.agg(pl.col("amount_minor").sum()).sort("amount_minor", "customer_id")["customer_id"][-1])
 
 
 # --- worklist -----------------------------------------------------------------------------------------------------

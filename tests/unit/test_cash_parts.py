@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from scipy.special import ndtri
 
 from features.book import Book
 from features.errors import BadInput, BadSetting, NotFound, StateError
@@ -26,12 +27,13 @@ from models.cash.open_items import open_items
 from models.cash.receipts import receipts_after
 from models.cash.scenarios import Delay, Rate, Resolved, Scenario, Terms
 from models.cash.simulation import Dependence
-from models.cash.spread import Spread, Week, fit_spread
+from models.cash.spread import Spread, Week, coverage, fit_spread, pit
 from models.distribution import Distribution, on_one_day
 from pipelines.cash import read_scenario
 
 Draw = Callable[..., Facts]
 FIRST = date(2024, 1, 1)
+PLACED = ("actual", "place")
 
 
 class OnDue:
@@ -345,16 +347,40 @@ def test_a_scenario_file_is_read_strictly(tmp_path: Path) -> None:
 # --- learnt from the past -----------------------------------------------------------------------------------------
 
 
+def week(ahead: int, drawn: np.ndarray, actual: float) -> Week:
+    return Week(ahead, drawn, actual, place=0.5)
+
+
 def test_factors_follow_past_weeks_and_stay_at_one_without() -> None:
     assert fit_spread([]) == Spread()
-    rng = np.random.default_rng(1)
-    weeks = [Week(k % 4, 100.0, 10.0, 90.0, 2.0 * float(z)) for k, z in enumerate(rng.standard_normal(2_000))]
-    told = fit_spread(weeks)
-    assert told.spread[0] == pytest.approx(2.0, rel=0.07)
+    drawn, came = (ndtri((np.arange(n) + 0.5) / n) for n in (400, 2_000))
+    told = fit_spread([week(0, 100.0 + 10.0 * drawn, 90.0 + 18.0 * z) for z in came])
     assert told.level[0] == pytest.approx(0.9, abs=0.01)
+    assert told.spread[0] == pytest.approx(2.0, rel=0.07), "18 of the 9 that a level of 0.9 leaves of 10"
     assert told.spread[4:] == (1.0,) * (WEEKS - 4)
     changed = told.apply(np.tile([[8.0], [12.0]], (1, HORIZON_DAYS)))
     assert changed[:, 0].mean() == pytest.approx(10 * told.level[0])
+
+
+def test_factors_are_those_under_which_lumpy_weeks_are_covered() -> None:
+    """Of draws near nothing the lower half cannot widen: a factor read off a bell curve would not do."""
+    rng = np.random.default_rng(2)
+    weeks = [week(0, rng.gamma(0.5, 100.0, 300), a) for a in 2.0 * rng.gamma(0.5, 100.0, 1_500)]
+    told = fit_spread(weeks)
+    again = [told.level[0] * (w.drawn.mean() + (w.drawn - w.drawn.mean()) * told.spread[0]) for w in weeks]
+    places = pit(np.maximum(np.stack(again, axis=1), 0.0), *(np.array([getattr(w, n) for w in weeks]) for n in PLACED))
+    assert coverage(places, 80) + coverage(places, 95) == pytest.approx(1.75, abs=0.03)
+
+
+def test_a_week_in_which_nothing_could_come_teaches_nothing() -> None:
+    assert fit_spread([week(0, np.zeros(10), 5.0)]) == Spread()
+
+
+def test_a_handful_of_weeks_changes_little_and_none_goes_beyond_the_bounds() -> None:
+    drawn = np.linspace(90.0, 110.0, 101)
+    few, many_weeks = (fit_spread([week(0, drawn, 100.0 + 900.0 * (-1) ** k) for k in range(n)]) for n in (2, 2_000))
+    assert few.spread[0] < 1.2
+    assert 2.9 < many_weeks.spread[0] <= 3.0
 
 
 def test_the_model_comes_back_as_it_was_saved(drawn_facts: Draw, tmp_path: Path) -> None:

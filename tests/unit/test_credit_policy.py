@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -10,12 +11,13 @@ import pytest
 
 from features.book import Book
 from features.customers import DefaultRule
-from features.errors import BadSetting
+from features.errors import BadInput, BadSetting
 from features.exposures import exposures, open_orders
 from features.facts import Facts
 from models.credit.answers import CreditScore, availability_of
 from models.credit.counterfactuals import CHANGES, counterfactuals
 from models.credit.losses import LossSettings, expected_losses
+from models.credit.opinions import ScoredCustomers, own_lgd
 from models.credit.policy import BlockedOrder, CreditLimit, LimitSettings, blocked_orders, credit_limits
 from models.credit.scale import Scale, grade
 from models.credit.scorer import CreditScorer
@@ -285,3 +287,50 @@ def test_only_declared_features_are_ever_changed() -> None:
     moved = {name for change in CHANGES for step in change.steps for name in change.moves(CUSTOMER, step) or {}}
     assert moved
     assert not {name for name in moved if name.startswith(("segment", "entity", "tenure", "attribute", "terms"))}
+
+
+def test_purchases_that_nobody_can_value_give_no_limit_instead_of_none_at_all(
+    drawn_facts: Draw, instant: Instant
+) -> None:
+    facts = drawn_facts(
+        invoice="invoice_id | issue_date | currency | owed\nI | 5 | USD | 20:100000",
+        allocation="invoice_id | date | currency | amount_minor\nI | 20 | USD | 100000",
+    )
+    _, frame, held = asked(facts, instant("60"))
+    (limit,) = credit_limits(frame, [score()], held, {"E": "EUR"}, LimitSettings())
+    assert (limit.availability, limit.limit_minor, limit.exposure_minor) == ("none", None, 0)
+    assert limit.availability_reason == "no rate to EUR was known for anything it bought: load exchange rates"
+    (failed,) = credit_limits(frame, [score(cause="overdue")], held, {"E": "EUR"}, LimitSettings())
+    assert (failed.limit_minor, failed.decided_by) == (0, "default")
+
+
+def test_the_limit_on_file_is_that_of_the_books_whatever_the_currencys_decimals(
+    drawn_facts: Draw, instant: Instant
+) -> None:
+    facts = drawn_facts(
+        entity="entity_id | currency | time_zone\nE | KWD | UTC",
+        customer="customer_id | credit_limit_minor\nA | 1234567",
+        invoice="invoice_id | issue_date | currency | owed\nI | 5 | KWD | 20:1000",
+    )
+    _, frame, held = asked(facts, instant("30"))
+    (limit,) = credit_limits(frame, [score()], held, {"E": "KWD"}, LimitSettings())
+    assert (limit.on_file_minor, limit.on_file_share) == (1_234_567, 1000 / 1_234_567)
+
+
+def test_the_ledgers_own_lgd_knows_nothing_that_was_learnt_after_any_entitys_cutoff(
+    drawn_facts: Draw, day: Callable[[str], date]
+) -> None:
+    entities = "entity_id | currency | time_zone\nA | USD | America/New_York\nT | JPY | Asia/Tokyo"
+    invoices = "".join(f"T | I{k} | C | 5 | JPY | 20:100\n" for k in range(20))
+    lost = "".join(f"T | I{k} | 150 | 199.9 | JPY | 100 | write_off\n" for k in range(20))
+    facts = drawn_facts(
+        entity=entities,
+        customer="entity_id | customer_id\nA | B\nT | C",
+        invoice="entity_id | invoice_id | customer_id | issue_date | currency | owed\n" + invoices,
+        allocation="entity_id | invoice_id | date | known_at | currency | amount_minor | kind\n" + lost,
+    )
+    book = Book(facts)
+    subjects = pl.concat([book.customers_as_of(book.day_start(day("200"), e), e) for e in ("A", "T")])
+    asked_for = ScoredCustomers(book, SimpleNamespace(rule=RULE), subjects, [])  # type: ignore[arg-type]
+    with pytest.raises(BadInput, match="only 0 receivables in default have closed"):
+        own_lgd(asked_for)

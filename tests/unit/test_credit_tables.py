@@ -62,6 +62,13 @@ def test_a_table_that_cannot_be_read_is_refused_with_row_and_value(tmp_path: Pat
         read(tmp_path, rows)
 
 
+@pytest.mark.parametrize("cell", [[1, 2], b"\xff"])
+def test_a_column_that_is_no_text_is_named(tmp_path: Path, cell: object) -> None:
+    read(tmp_path, "a,lost,2,x,4,1,2\n").with_columns(m2=pl.Series([cell])).write_parquet(tmp_path / "t.parquet")
+    with pytest.raises(BadInput, match=r"t.parquet: m2 holds (List|Binary).*; allowed: numbers, text"):
+        read_portfolio(tmp_path / "t.parquet", parse_portfolio(SPEC, "shop.yaml"))
+
+
 def test_a_missing_column_suffix_or_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         BadInput, match=r"no column 'm1'; it has: who, ended, size, kind, M1, m2, m3; did you mean 'M1'"

@@ -162,12 +162,50 @@ def test_a_write_off_that_was_corrected_is_a_default_and_cured_once(drawn_facts:
     told = """invoice_id | date | amount_minor | kind | known_at | allocation_id
     O1 | 205 | 100 | payment | 205 | z
     I  | 50  | 600 | write_off | 50 | w
-    I  | 49  | 600 | write_off | 52 | w
+    I  | 49  | 600 | write_off | 51 | w
     I  | 88  | 400 | write_off | 88 | v
     """
     book = Book(drawn_facts(invoice=OTHERS.format(issue="5", owed="45:1000"), payment=MONEY, allocation=told))
     assert outcomes(book)["2024-02-01"] == (True, "written_off")
     assert (causes(book)["2024-03-01"], causes(book)["2024-04-01"]) == ("written_off", None)
+
+
+def test_a_default_on_the_snapshots_own_day_is_in_its_window(drawn_facts: Draw) -> None:
+    written = ledger(drawn_facts, "45:1000", "I | 61 | 1000 | write_off\n")  # day 61 is 1 March
+    assert causes(written)["2024-03-01"] is None
+    assert outcomes(written)["2024-03-01"] == (True, "written_off")
+    told = "attribute_id | customer_id | name | day | value\nx | A | insolvent | 61 | 1"
+    assert outcomes(ledger(drawn_facts, "200:1000", customer_attribute=told))["2024-03-01"] == (True, "insolvent")
+
+
+def test_a_window_is_open_as_long_as_payments_in_it_are_usually_still_to_be_learnt(
+    drawn_facts: Draw, instant: Instant
+) -> None:
+    facts = drawn_facts(
+        invoice="invoice_id | issue_date | owed\nI | 5 | 100:50\nJ | 5 | 110:50\nK | 150 | 214:50",
+        allocation="""
+        invoice_id | date | known_at | amount_minor
+        I          | 100  | 110      | 50
+        J          | 110  | 120      | 50
+        K          | 214  | 214      | 50
+        """,
+    )
+    found = outcomes(Book(facts), instant("216"))  # known through day 205: ten days are usually still to come
+    assert found["2024-05-01"] == (False, None)  # closes on day 182
+    assert found["2024-06-01"] == (None, None)  # on day 213
+
+
+def test_a_rate_learnt_in_the_instant_of_the_cutoff_values_no_exposure(drawn_facts: Draw, instant: Instant) -> None:
+    facts = drawn_facts(
+        invoice="invoice_id | issue_date | currency | owed\nI | 5 | USD | 20:600",
+        fx_rate="currency | day | rate | known_at\nUSD | 1 | 0.5 | 40",
+    )
+    book = Book(facts)
+    told = [
+        exposures(book.customers_as_of(at), book.facts, book.states, book.masters)["home_open_minor"].to_list()
+        for at in (instant("40"), instant("40+"))
+    ]
+    assert told == [[None], [300]]
 
 
 def test_what_is_told_of_an_older_day_makes_nobody_solvent(drawn_facts: Draw) -> None:

@@ -284,15 +284,18 @@ def test_texts_come_through_as_they_are(star: Marts, database: str, ask: Ask) ->
 
 def test_a_second_export_replaces_the_tables_and_keeps_their_readers(star: Marts, database: str, ask: Ask) -> None:
     write_postgresql(star, database)
-    ask('DO $$ BEGIN CREATE ROLE "the bi" ; EXCEPTION WHEN duplicate_object THEN NULL; END $$', rows=False)
-    ask('GRANT USAGE ON SCHEMA duecast TO "the bi"', rows=False)
-    ask('GRANT SELECT ON duecast.fact_kpi TO "the bi"', rows=False)
+    odd = '"the %s ""bi"""'
+    for role in ('"the bi"', odd):
+        ask(f"DO $$ BEGIN CREATE ROLE {role} ; EXCEPTION WHEN duplicate_object THEN NULL; END $$", rows=False)
+        ask(f"GRANT USAGE ON SCHEMA duecast TO {role}", rows=False)
+        ask(f"GRANT SELECT ON duecast.fact_kpi TO {role}", rows=False)
     write_postgresql({**star, "fact_order": star["fact_order"].head(0)}, database)
     assert ask("SELECT count(*) FROM duecast.fact_order") == [(0,)]
     assert ask(
         "SELECT has_table_privilege('the bi', 'duecast.fact_kpi', 'SELECT'),"
         " has_schema_privilege('the bi', 'duecast', 'USAGE')"
     ) == [(True, True)]
+    assert ask("""SELECT has_table_privilege('the %s "bi"', 'duecast.fact_kpi', 'SELECT')""") == [(True,)]
     assert ask("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'duecast%'") == [("duecast",)]
 
 

@@ -142,6 +142,17 @@ def test_a_past_that_does_not_show_it_is_said_and_what_never_rolled_is_noted(dra
     assert given.rates["90+"] == Decimal("0.4")
 
 
+def test_what_was_written_off_before_a_look_is_not_lost_of_what_was_owed_then(drawn_facts: Draw, day: Day) -> None:
+    facts = drawn_facts(
+        invoice="known_at | invoice_id | owed\n 1 | a | 20:1000",
+        allocation="""invoice_id | kind | known_at | date | amount_minor
+ a | write_off | 100 | 100 | 400
+ a | payment   | 190 | 190 | 600""",
+    )
+    (rates,) = derived_rates(Book(facts), day("201"), steps=1, recovery_days=60)
+    assert rates.rates["90+"] == 0
+
+
 def test_nothing_learnt_later_changes_the_rates_of_a_day(drawn_facts: Draw, day: Day) -> None:
     facts = drawn_facts(
         invoice="known_at | invoice_id | owed\n 1 | a | 20:100\n 160 | z | 20:900",

@@ -14,9 +14,9 @@ import pytest
 from features.book import Book
 from features.errors import BadInput, BadSetting, StateError
 from features.facts import Facts
-from models.worklist.asks import EFFECT_FEATURES
+from models.worklist.asks import EFFECT_FEATURES, asks
 from models.worklist.effect import ContactEffect, fit_effect, ipw_estimate, lacking, strata
-from models.worklist.experiment import experiment
+from models.worklist.experiment import contact_rows, experiment
 from models.worklist.ranking import left_out
 from models.worklist.settings import WorklistSettings
 from models.worklist.value import value_at_risk, value_of_contact
@@ -214,11 +214,11 @@ def test_a_credit_note_that_is_called_like_a_payment_still_covers(drawn_facts: D
 
 
 def test_cash_that_was_put_to_another_currency_covers_nothing_more(drawn_facts: Draw, instant: Instant) -> None:
-    usd = "invoice_id | customer_id | issue_date | owed | currency\nI | A | 1 | 10:100000 | EUR\nJ | A | 1 | 5:50000 | USD"
+    head = "invoice_id | customer_id | issue_date | owed | currency\n"
     tables = {
-        "invoice": usd,
-        "payment": CASH + "1 | A | 20 | 110000 | EUR",
-        "allocation": PAID_BY.replace("kind", "kind | currency") + "a | J | 1 | 20 | 50000 | 46000 | payment | USD",
+        "invoice": head + "I | A | 1 | 10:100000 | EUR\nJ | A | 1 | 5:40000 | USD",
+        "payment": CASH + "1 | A | 20 | 140000 | EUR",
+        "allocation": PAID_BY.replace("kind", "kind | currency") + "a | J | 1 | 20 | 40000 | 46000 | payment | USD",
     }
     (row,) = listed(drawn_facts, instant("30"), **tables).rows
     assert row.invoices == ("I",)
@@ -399,6 +399,14 @@ def test_rare_holdouts_count_for_more(drawn_facts: Draw) -> None:
     assert pooled.low < 0.2 < pooled.high
 
 
+def test_contacts_drawn_with_different_chances_are_weighed_by_them() -> None:
+    """Those called often pay well anyway: the plain difference would say 0.36, where 0.2 and 0.04 are the truth."""
+    poor = drawn(3000, chance=0.3, seed=2).with_columns(pl.col("paid_share") * 0.2)
+    rows = pl.concat([drawn(3000, chance=0.9), poor])
+    assert ipw_estimate(rows).effect == pytest.approx(0.12, abs=0.04)
+    assert fit_effect(rows, 14).pooled.effect == pytest.approx(0.12, abs=0.04)
+
+
 def test_contacts_that_a_person_decided_are_refused() -> None:
     rows = drawn()
     chosen = rows.with_columns(chance=pl.when(pl.int_range(pl.len()) > 0).then("chance"))
@@ -483,6 +491,12 @@ PAID = "allocation_id | invoice_id | date | amount_minor | kind\n"
 LATER = "invoice_id | customer_id | issue_date | owed\nI | A | 1 | 10:100\nZ | Z | 1 | 70:10\n"
 
 
+def test_what_is_learnt_at_the_cutoff_is_not_asked_for(drawn_facts: Draw, instant: Instant) -> None:
+    versions = "invoice_id | customer_id | issue_date | owed | known_at\nI | A | 1 | 10:100 | 1\nI | A | 1 | 10:50 | 20"
+    book = Book(drawn_facts(invoice=versions, contact=CONTACT + "c | A | 20 | call | yes | 0.9"))
+    assert asks(book, contact_rows(book, instant("80")))["amount_minor"].to_list() == [100]
+
+
 def outcome(drawn_facts: Draw, instant: Instant, paid: str, contact: str = "c | A | 20 | call | yes | 0.9") -> list:
     """paid_share and days_open of one contact on day 20, with payments of another customer that tell time goes on."""
     facts = drawn_facts(
@@ -509,11 +523,20 @@ def test_the_outcome_is_what_was_paid_within_the_horizon(
 
 @pytest.mark.parametrize(
     "contact",
-    ["c | A | 20 | call | yes | -", "c | A | 75 | call | yes | 0.9", "c | Q | 20 | call | yes | 0.9"],
+    [
+        "c | A | 20 | call | yes | -",
+        "c | A | 75 | call | yes | 0.9",
+        "c | Q | 20 | call | yes | 0.9",
+    ],
     ids=["decided by a person", "its horizon is not over", "nothing past due"],
 )
 def test_contacts_that_teach_nothing_are_left_out(drawn_facts: Draw, instant: Instant, contact: str) -> None:
     assert outcome(drawn_facts, instant, "1 | I | 25 | 100 | payment", contact) == []
+
+
+def test_a_horizon_is_over_once_the_bank_has_told_of_its_last_day(drawn_facts: Draw, instant: Instant) -> None:
+    paid = "1 | I | 69 | 100 | payment"  # the newest payment is of day 70
+    assert [len(outcome(drawn_facts, instant, paid, f"c | A | {day} | call | yes | 0.9")) for day in (56, 57)] == [1, 0]
 
 
 def test_what_was_paid_before_the_contact_was_not_there_to_collect(drawn_facts: Draw, instant: Instant) -> None:
