@@ -14,7 +14,8 @@ from features.documents import documents, taken_back
 from features.events import FIRST_YEAR, LAST_YEAR
 from features.facts import Facts
 from features.money import exponent
-from features.watchers import Accounts, Amounts, Digits, Limits, Loops
+from features.watchers import Accounts, Amounts, Limits, Loops
+from features.watchers_of_digits import Digits
 from features.watchers_of_time import Feeds, Hours, Lags
 from features.watchers_of_twins import Twins
 

@@ -17,7 +17,7 @@ from features.facts import Facts
 from features.lake import Lake
 from features.ledger import receivable_states
 from features.tables import TABLES, table
-from features.watchers import at_least
+from features.watchers_of_digits import at_least
 from models.anomalies.alerts import Budget, choose, found, with_stories
 from models.anomalies.forest import Forest, fit_forest
 from models.anomalies.model import FOREST_COLUMNS, AnomalyModel, forest_values, train

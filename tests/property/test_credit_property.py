@@ -13,6 +13,7 @@ from models.credit.codes import code_of
 from models.credit.portfolio_model import PortfolioModel, train_portfolio
 from models.credit.scale import GRADES, Scale, grade, wilson
 from models.credit.scorer import CreditScorer, fit_scorer
+from models.metrics import roc_auc
 from pipelines.credit_tables import load_portfolio
 
 NAMES = [d.name for d in customer_catalogue(("bureau_score",))]
@@ -179,3 +180,4 @@ def test_a_scorer_is_calibrated_on_what_its_trees_had_not_seen() -> None:
     )  # fmt: skip
     assert told.line.slope < 0.5  # trees that learnt noise by heart are believed little
     assert abs(chance(unseen).mean() - 0.3) < 0.06
+    assert roc_auc(unseen, noise > 0, np.ones((1, 400)))[0] < 0.65

@@ -208,6 +208,49 @@ def test_a_rate_learnt_in_the_instant_of_the_cutoff_values_no_exposure(drawn_fac
     assert told == [[None], [300]]
 
 
+def test_two_entities_customers_of_one_id_are_two_customers(drawn_facts: Draw, instant: Instant) -> None:
+    facts = drawn_facts(
+        invoice="""
+        entity_id | invoice_id | issue_date | owed
+        E         | I          | 5          | 20:1000
+        F         | I          | 5          | 300:700
+        F         | K          | 5          | 200:100
+        """,
+        allocation="entity_id | invoice_id | date | amount_minor\nF | K | 200 | 100",
+        payment="entity_id | payment_id | customer_id | value_date | amount_minor\nE | P | - | 201 | 1",
+    )
+    book = Book(facts)
+    subjects = book.customers_as_of(instant("100"))
+    assert book.in_default(subjects, RULE)["default_cause"].to_list() == ["overdue", None]
+    held = exposures(subjects, book.facts, book.states, book.masters)
+    assert held.select("entity_id", "open_minor").rows() == [("E", 1000), ("F", 800)]
+    rows = book.defaults(book.snapshots(date(2024, 2, 1), date(2024, 2, 2)), RULE).filter(pl.col("entity_id") == "F")
+    assert rows["defaulted"].to_list() == [False]
+
+
+def test_an_invoice_in_another_currency_bills_nothing_of_an_order(drawn_facts: Draw, instant: Instant) -> None:
+    facts = drawn_facts(
+        invoice="invoice_id | issue_date | currency | owed | order_id\nI | 5 | USD | 20:600 | S",
+        order="order_id | customer_id | order_date | currency | amount_minor | status\nS | A | 3 | EUR | 1000 | open",
+    )
+    book = Book(facts)
+    (order,) = open_orders(book.customers_as_of(instant("30")), book.facts, book.masters).to_dicts()
+    assert order["unbilled_minor"] == 1000
+
+
+def test_a_limit_learnt_in_the_instant_of_the_cutoff_is_not_on_file(drawn_facts: Draw, instant: Instant) -> None:
+    facts = drawn_facts(
+        invoice="invoice_id | issue_date | owed\nI | 5 | 20:600",
+        customer="customer_id | credit_limit_minor | known_at\nA | 4000 | 40",
+    )
+    book = Book(facts)
+    told = [
+        book.customer_features(book.customers_as_of(at))["credit_limit_cents"].to_list()
+        for at in (instant("40"), instant("40+"))
+    ]
+    assert told == [[None], [4000]]
+
+
 def test_what_is_told_of_an_older_day_makes_nobody_solvent(drawn_facts: Draw) -> None:
     told = """attribute_id | customer_id | name | day | value | known_at
     x | A | insolvent | 40 | 1 | 40
@@ -299,6 +342,15 @@ def test_an_lgd_is_read_off_closed_defaults_once_there_are_enough(drawn_facts: D
     book = Book(drawn_facts(invoice=invoices, allocation="invoice_id | date | amount_minor | kind\n" + lost))
     assert loss_share(book.facts, book.states, RULE, instant("100")).share == 0.25
     assert loss_share(book.facts, book.states, RULE, instant("50")).share is None
+
+
+def test_what_was_paid_before_a_default_was_not_at_risk(drawn_facts: Draw, instant: Instant) -> None:
+    invoices = "invoice_id | issue_date | owed\n" + "".join(f"I{k} | 5 | 20:100\n" for k in range(20))
+    told = "invoice_id | date | amount_minor | kind\n" + "".join(
+        f"I{k} | 15 | 60 | payment\nI{k} | 80 | 40 | write_off\n" for k in range(20)
+    )
+    book = Book(drawn_facts(invoice=invoices, allocation=told))
+    assert loss_share(book.facts, book.states, RULE, instant("100")).share == 1.0
 
 
 def test_no_more_is_lost_than_was_at_risk(drawn_facts: Draw, instant: Instant) -> None:

@@ -1,0 +1,101 @@
+"""What is usual about digits: round and made-up amounts, and first digits (Benford). See `comparisons`."""
+
+from collections import Counter, defaultdict, deque
+from datetime import datetime
+from math import erfc, exp, log, log10, sqrt
+
+from features.watchers import BATCH_DAYS, Row, Said, days_between
+
+BATCH_LEAST = 6
+MANY = 500  # documents: from there on a Poisson variable is as good as a normal one
+
+
+def neatness(minor: int) -> int:
+    """3: whole hundreds, 2: whole tens, 1: ends like a made-up price (00, 50, 99), 0: as amounts come.
+
+    >>> [neatness(n) for n in (1_250_000, 125_000, 12_599, 12_345)]
+    [3, 2, 1, 0]
+    """
+    if minor % 10_000 == 0:
+        return 3
+    if minor % 1_000 == 0:
+        return 2
+    return int(minor % 50 == 0 or minor % 100 == 99)
+
+
+class Digits:
+    """Round and made-up amounts of an entity: this document's, the last weeks' and those of the time before."""
+
+    columns = ("neat", "neat_count", "neat_expected", "neat_rarity", "digit_effect", "digit_count", "digit_surprise")
+
+    def __init__(self) -> None:
+        self._recent: dict[tuple[str, ...], deque[tuple[datetime, int, int]]] = defaultdict(deque)
+        self._recent_neat: dict[tuple[str, ...], Counter[int]] = defaultdict(Counter)
+        self._recent_first: dict[tuple[str, ...], Counter[int]] = defaultdict(Counter)
+        self._neat: dict[tuple[str, ...], Counter[int]] = defaultdict(Counter)
+        self._first: dict[tuple[str, ...], Counter[int]] = defaultdict(Counter)
+
+    def seen(self, document: Row) -> Said:
+        """Of amounts as neat as this one: how many in the last weeks, how many expected, -log10 of the chance of that.
+
+        The effect size is phi of the last weeks' first digits against the entity's own earlier ones.
+        """
+        key = _digits_of(document)
+        if key is None:
+            return (None,) * len(self.columns)
+        self._trim(key, document["known_at"])
+        many = len(self._recent[key])
+        neat, first = neatness(abs(document["amount_minor"])), int(str(abs(document["amount_minor"]))[0])
+        settled, digits = self._neat[key], self._first[key]
+        if settled.total() < 3 * BATCH_LEAST:
+            return (float(neat), *(None,) * 6)
+        rate = (sum(n for level, n in settled.items() if level >= neat) + 0.3) / (settled.total() + 30)
+        expected = rate * (many + 1)
+        count = 1 + sum(n for level, n in self._recent_neat[key].items() if level >= neat)
+        rarity = -log10(max(at_least(count, expected), 1e-12)) if neat else 0.0
+        surprise = -log((digits[first] + 1) / (digits.total() + 9))
+        effect = _phi(self._recent_first[key], many, digits) if many >= BATCH_LEAST else None
+        return float(neat), float(count), expected, rarity, effect, float(many), surprise
+
+    def learn(self, document: Row) -> None:
+        """It is one of the last weeks; what is older makes the habit."""
+        key = _digits_of(document)
+        if key is not None:
+            amount = abs(document["amount_minor"])
+            neat, first = neatness(amount), int(str(amount)[0])
+            self._recent[key].append((document["known_at"], neat, first))
+            self._recent_neat[key][neat] += 1
+            self._recent_first[key][first] += 1
+
+    def _trim(self, key: tuple[str, ...], now: datetime) -> None:
+        """What is older than the last weeks becomes the time before."""
+        recent = self._recent[key]
+        while recent and days_between(recent[0][0], now) > BATCH_DAYS:
+            _, neat, first = recent.popleft()
+            self._recent_neat[key][neat] -= 1
+            self._recent_first[key][first] -= 1
+            self._neat[key][neat] += 1
+            self._first[key][first] += 1
+
+
+def _digits_of(document: Row) -> tuple[str, ...] | None:
+    if document["table"] not in ("invoice", "credit_note") or not document["amount_minor"]:
+        return None
+    return document["entity_id"], document["table"], document["currency"]
+
+
+def at_least(count: int, expected: float) -> float:
+    """P(X >= count) of a Poisson variable."""
+    if expected > MANY:  # exp(-expected) is nothing; the bell is close enough
+        return erfc((count - 0.5 - expected) / sqrt(2 * expected)) / 2
+    term, below = exp(-expected), 0.0
+    for number in range(count):
+        below += term
+        term *= expected / (number + 1)
+    return max(1.0 - below, 0.0)
+
+
+def _phi(found: Counter[int], count: int, usual: Counter[int]) -> float:
+    """sqrt(chi-square / n) of `count` first digits against the shares that are usual."""
+    expected = {d: count * (usual[d] + 1) / (usual.total() + 9) for d in range(1, 10)}
+    return sqrt(sum((found[d] - e) ** 2 / e for d, e in expected.items()) / count)
