@@ -190,7 +190,7 @@ class Book:
         """The engine's sorted streams of the customers' features."""
         names = tuple(name for name in attribute_names(self.facts) if name not in NOT_SIGNALS)
         events = event_frames(self.facts, self.states, self.masters, names)
-        return prepare(customer_catalogue(names), events | customer_event_frames(self.facts, self.masters))
+        return prepare(customer_catalogue(names), events | customer_event_frames(self.facts, self.states, self.masters))
 
     def customer_features(self, subjects: pl.DataFrame) -> pl.DataFrame:
         """The customer FEATURE frame, in the order of `subjects` (SNAPSHOT rows).

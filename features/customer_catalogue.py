@@ -2,7 +2,8 @@
 
 Families of the invoice catalogue, without what belongs to one invoice, and what credit needs beside them. Left out is
 also what would break a promise: more or longer lateness never lowers the risk. A spread or a trend falls when an early
-payment becomes a late one, and so does the mean age of what is overdue when one more invoice becomes so.
+payment becomes a late one, and so does the mean age of what is overdue when one more invoice becomes so. And trees
+order numbers, not "missing" and numbers: where nothing overdue has a natural lowest value, that is what it is.
 """
 
 from collections.abc import Iterable
@@ -33,7 +34,12 @@ LEFT_OUT = {
     "paid_month_end_share",
     "paid_mid_month_share",
     *(f"paid_{day}_share" for day in WEEKDAYS),
+    "overdue_share",  # declared below, so that it is 0 where nothing is owed
 }
+# What answers need beside the figures, and no model reads.
+NOT_READ = frozenset(
+    {"oldest_overdue_days", "valued_open_count", "valued_invoiced_count_365d", "disputed_open_count"}
+)
 # Facts about the customer that say it has failed already: they are outcomes, not signals.
 NOT_SIGNALS = ("insolvent", "legal_hold")
 
@@ -61,7 +67,28 @@ CREDIT: tuple[Declaration, ...] = (
     Feature(
         "late_31_count_90d", Count(), event="settled", where="is_late_31", window_days=90, doc="settled 31+ days late"
     ),
-    Feature("worst_overdue_days", MaxAge("due_day"), event="overdue_0", doc="days past due of the oldest overdue"),
+    Feature("oldest_overdue_days", MaxAge("due_day"), event="overdue_0", doc="the same, null where nothing is overdue"),
+    Derived(
+        "worst_overdue_days",
+        lambda: pl.col("oldest_overdue_days").fill_null(0),
+        ("oldest_overdue_days",),
+        "days past due of the oldest overdue, 0 where nothing is",
+    ),
+    Derived(
+        "overdue_share",
+        lambda: pl.when(pl.col("open_cents") > 0).then(pl.col("overdue_0_cents") / pl.col("open_cents")).otherwise(0.0),
+        ("overdue_0_cents", "open_cents"),
+        "share of the open amount that is overdue, 0 where nothing is owed",
+    ),
+    Feature("disputed_open_count", Count(), event="disputed_open", doc="open receivables with an open dispute"),
+    Feature("valued_open_count", Count("open_cents"), event="open", doc="open receivables whose exchange rate is known"),
+    Feature(
+        "valued_invoiced_count_365d",
+        Count("amount_cents"),
+        event="invoiced",
+        window_days=365,
+        doc="receivables of 365 days whose exchange rate is known",
+    ),
     Feature("lost_count", Count(), event="lost", doc="receivables written off, half or more of each"),
     Feature("lost_cents", Sum("amount_cents"), event="lost", doc="their amount"),
     Feature("credit_note_count", Count(), event="noted", doc="credit notes"),
@@ -167,7 +194,11 @@ FREE = frozenset(
         "limit_utilisation_with_orders",
     }
 )
-"""Which way the risk moves when a feature rises and all else stays: up, down, or as the data say."""
+"""Which way the risk moves when a feature rises and all else stays: up, down, or as the data say.
+
+Between a number and null, "no history", no order is promised; amounts, counts, `worst_overdue_days` and `overdue_share`
+are never null.
+"""
 
 
 def customer_catalogue(attributes: Iterable[str] = ()) -> tuple[Declaration, ...]:
@@ -175,6 +206,11 @@ def customer_catalogue(attributes: Iterable[str] = ()) -> tuple[Declaration, ...
     shared = (d for family in SHARED for d in FAMILIES[family] if d.name not in LEFT_OUT)
     signals = (name for name in attributes if name not in NOT_SIGNALS)
     return (*shared, *CREDIT, *attribute_features(signals))
+
+
+def is_read(name: str) -> bool:
+    """Whether models read it."""
+    return name not in NOT_READ
 
 
 def direction(name: str) -> int:

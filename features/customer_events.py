@@ -12,16 +12,20 @@ from features.ledger import RECEIVABLE, SETTLES, SPAN, receivable_versions
 from features.masters import Masters
 
 
-def customer_event_frames(facts: Facts, masters: Masters) -> dict[str, pl.DataFrame]:
-    """Event name -> frame: HEAD columns and `amount_cents`.
+def customer_event_frames(facts: Facts, states: pl.DataFrame, masters: Masters) -> dict[str, pl.DataFrame]:
+    """Event name -> frame: HEAD columns and, but for `disputed_open`, `amount_cents`.
 
-    lost       a receivable of which a write-off settled half or more
-    disputed   a dispute is open; its amount is null where the case names none
-    unapplied  money that was received and is not allocated
-    noted      a credit note stands
-    unbilled   an open order, less the invoices that name it
+    lost           a receivable of which a write-off settled half or more
+    disputed       a dispute is open; its amount is null where the case names none
+    disputed_open  a receivable is open and a dispute of its invoice too, one or several
+    unapplied      money that was received and is not allocated
+    noted          a credit note stands
+    unbilled       an open order, less the invoices that name it
+
+    states  `features.ledger.receivable_states(facts)`
     """
     return {
+        "disputed_open": _disputed_open(facts, states, masters),
         "lost": _event(losses(facts), masters, "amount_minor", "invoice_id", "instalment"),
         "disputed": _disputed(facts, masters),
         "noted": _event(facts.spans("credit_note"), masters, "amount_minor", "credit_note_id"),
@@ -119,6 +123,34 @@ def _stands() -> pl.Expr:
 
 def _disputed(facts: Facts, masters: Masters) -> pl.DataFrame:
     return _event(facts.spans("dispute").filter(pl.col("status") == "open"), masters, "amount_minor", "dispute_id")
+
+
+def _disputed_open(facts: Facts, states: pl.DataFrame, masters: Masters) -> pl.DataFrame:
+    cases = facts.spans("dispute").filter(pl.col("status") == "open").drop_nulls("invoice_id")
+    told = cases.select("entity_id", "invoice_id", case_from="known_from", case_to="known_to")
+    both = (
+        states.filter(pl.col("open_minor") > 0)
+        .select(*RECEIVABLE, "customer_id", *SPAN)
+        .join(told, on=["entity_id", "invoice_id"])
+        .with_columns(
+            known_from=pl.max_horizontal("known_from", "case_from"), known_to=pl.min_horizontal("known_to", "case_to")
+        )
+        .filter(pl.col("known_to").is_null() | (pl.col("known_from") < pl.col("known_to")))
+    )
+    return masters.looked_up(_merged(both, (*RECEIVABLE, "customer_id"))).select(
+        *HEAD[:3], pl.concat_str(RECEIVABLE, separator="/").alias("event_id"), *SPAN
+    )
+
+
+def _merged(spans: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:
+    """`key` and SPAN: spans of one key that touch or overlap are one; a null `known_to` has no end."""
+    ordered = spans.sort(*key, "known_from", pl.col("known_to"), nulls_last=True)
+    endless = pl.col("known_to").is_null().cast(pl.Int32).cum_max().shift(1).over(key) == 1
+    reached = pl.col("known_to").cum_max().shift(1).over(key)
+    goes_on = (endless | (pl.col("known_from") <= reached)).fill_null(value=False)
+    runs = ordered.with_columns(_run=(~goes_on).cum_sum())
+    last = pl.when(pl.col("known_to").is_not_null().all()).then(pl.col("known_to").max())
+    return runs.group_by(*key, "_run", maintain_order=True).agg(pl.col("known_from").min(), known_to=last).drop("_run")
 
 
 def _event(rows: pl.DataFrame, masters: Masters, minor: str, *identity: str) -> pl.DataFrame:

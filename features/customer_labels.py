@@ -78,10 +78,15 @@ def observed_through(states: pl.DataFrame, zones: pl.DataFrame, before: datetime
 def default_events(
     facts: Facts, states: pl.DataFrame, masters: Masters, rule: DefaultRule, before: datetime
 ) -> pl.DataFrame:
-    """CUSTOMER, default_day, default_reason: every day on which a default began, as known just before `before`."""
-    lost = masters.valued(standing(losses(facts), before)).filter(is_material("amount_minor", rule))
-    told = standing(facts.spans("customer_attribute"), before)
-    insolvent = told.filter(pl.col("name") == "insolvent", pl.col("value") > 0)
+    """CUSTOMER, default_day, default_reason: every day on which a default began, as known just before `before`.
+
+    A write-off or an insolvency dated back began on the day on which it was first told: until then nobody was in
+    default by it, and a snapshot in between must not count as one that went well.
+    """
+    written = _from_when_told(losses(facts), masters, (*RECEIVABLE, "day"))
+    lost = masters.valued(standing(written, before)).filter(is_material("amount_minor", rule))
+    failed = facts.spans("customer_attribute").filter(pl.col("name") == "insolvent", pl.col("value") > 0)
+    insolvent = standing(_from_when_told(failed, masters, (*CUSTOMER, "day")), before)
     return pl.concat(
         [
             rows.select(*CUSTOMER, default_day=day, default_reason=pl.lit(reason))
@@ -92,6 +97,16 @@ def default_events(
             )
         ]
     )
+
+
+def _from_when_told(rows: pl.DataFrame, masters: Masters, same: tuple[str, ...]) -> pl.DataFrame:
+    """`rows` with `day` not before the day on which any row that agrees in `same` was first known where the entity is.
+
+    What is told again later, say with another amount, was known before.
+    """
+    first = rows.with_columns(_first=pl.col("known_from").min().over(same))
+    dated = with_day_of(first, "_first", masters.zones, "_first_day")
+    return dated.with_columns(day=pl.max_horizontal("day", "_first_day")).drop("_first", "_first_day")
 
 
 def _grown_late(

@@ -14,9 +14,9 @@ HABIT_DOCUMENTS = 60  # the newest ones make a habit
 LEAST_DOCUMENTS = 6  # fewer make none
 LEAST_SPREAD = 0.12  # of log amounts: fixed amounts differ by that much without being odd
 OUTGOING = ("credit_note", "write_off")
-NEAR_LIMIT = 0.9
+NEAR_LIMIT = 0.8
 BATCH_DAYS = 30
-LOOP_DAYS, REBILL_DAYS, ABOUT = 120, 10, 0.03
+LOOP_DAYS, REBILL_DAYS, ABOUT = 180, 21, 0.03
 
 
 def is_outgoing(document: Row) -> bool:

@@ -7,6 +7,7 @@ from math import erfc, exp, log, log10, sqrt
 from features.watchers import BATCH_DAYS, Row, Said, days_between
 
 BATCH_LEAST = 6
+SPANS_DAYS = (7, 14, BATCH_DAYS)  # a batch may be quick or slow
 MANY = 500  # documents: from there on a Poisson variable is as good as a normal one
 
 
@@ -26,17 +27,18 @@ def neatness(minor: int) -> int:
 class Digits:
     """Round and made-up amounts of an entity: this document's, the last weeks' and those of the time before."""
 
-    columns = ("neat", "neat_count", "neat_expected", "neat_rarity", "digit_effect", "digit_count", "digit_surprise")
+    columns = ("neat", "neat_count", "neat_expected", "neat_rarity", "neat_days", "digit_effect", "digit_count",
+               "digit_surprise")  # fmt: skip
 
     def __init__(self) -> None:
         self._recent: dict[tuple[str, ...], deque[tuple[datetime, int, int]]] = defaultdict(deque)
-        self._recent_neat: dict[tuple[str, ...], Counter[int]] = defaultdict(Counter)
         self._recent_first: dict[tuple[str, ...], Counter[int]] = defaultdict(Counter)
         self._neat: dict[tuple[str, ...], Counter[int]] = defaultdict(Counter)
         self._first: dict[tuple[str, ...], Counter[int]] = defaultdict(Counter)
 
     def seen(self, document: Row) -> Said:
-        """Of amounts as neat as this one: how many in the last weeks, how many expected, -log10 of the chance of that.
+        """Of amounts as neat as this one: how many there were, how many expected, -log10 of the chance of that, in how
+        many days: those of `SPANS_DAYS` in which it is rarest.
 
         The effect size is phi of the last weeks' first digits against the entity's own earlier ones.
         """
@@ -48,14 +50,27 @@ class Digits:
         neat, first = neatness(abs(document["amount_minor"])), int(str(abs(document["amount_minor"]))[0])
         settled, digits = self._neat[key], self._first[key]
         if settled.total() < 3 * BATCH_LEAST:
-            return (float(neat), *(None,) * 6)
+            return (float(neat), *(None,) * 7)
         rate = (sum(n for level, n in settled.items() if level >= neat) + 0.3) / (settled.total() + 30)
-        expected = rate * (many + 1)
-        count = 1 + sum(n for level, n in self._recent_neat[key].items() if level >= neat)
-        rarity = -log10(max(at_least(count, expected), 1e-12)) if neat else 0.0
+        batch = self._rarest(key, document["known_at"], neat, rate)
         surprise = -log((digits[first] + 1) / (digits.total() + 9))
         effect = _phi(self._recent_first[key], many, digits) if many >= BATCH_LEAST else None
-        return float(neat), float(count), expected, rarity, effect, float(many), surprise
+        return float(neat), *batch, effect, float(many), surprise
+
+    def _rarest(self, key: tuple[str, ...], now: datetime, neat: int, rate: float) -> tuple[float, float, float, float]:
+        """Count, expected, rarity and days; looking at several spans makes each of them that much less rare."""
+        if not neat:
+            return 0.0, 0.0, 0.0, float(BATCH_DAYS)
+        seen, counts, found = 1, 1, []
+        recent = reversed(self._recent[key])
+        row = next(recent, None)
+        for span in SPANS_DAYS:
+            while row is not None and days_between(row[0], now) <= span:
+                seen, counts = seen + 1, counts + (row[1] >= neat)
+                row = next(recent, None)
+            chance = min(len(SPANS_DAYS) * at_least(counts, rate * seen), 1.0)
+            found.append((float(counts), rate * seen, -log10(max(chance, 1e-12)), float(span)))
+        return max(found, key=lambda f: f[2])
 
     def learn(self, document: Row) -> None:
         """It is one of the last weeks; what is older makes the habit."""
@@ -64,7 +79,6 @@ class Digits:
             amount = abs(document["amount_minor"])
             neat, first = neatness(amount), int(str(amount)[0])
             self._recent[key].append((document["known_at"], neat, first))
-            self._recent_neat[key][neat] += 1
             self._recent_first[key][first] += 1
 
     def _trim(self, key: tuple[str, ...], now: datetime) -> None:
@@ -72,7 +86,6 @@ class Digits:
         recent = self._recent[key]
         while recent and days_between(recent[0][0], now) > BATCH_DAYS:
             _, neat, first = recent.popleft()
-            self._recent_neat[key][neat] -= 1
             self._recent_first[key][first] -= 1
             self._neat[key][neat] += 1
             self._first[key][first] += 1

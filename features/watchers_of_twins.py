@@ -9,7 +9,7 @@ from rapidfuzz.distance import OSA
 
 from features.watchers import Row, Said, days_between
 
-TWIN_DAYS, TWIN_MINOR = 12, 100
+TWIN_DAYS, TWIN_MINOR = 35, 100
 HOUR = timedelta(hours=1)
 ALIKE = str.maketrans("OIL", "011")
 PLAIN = ("none", "digit", "blank")  # forms in which honest numbers follow each other
@@ -46,24 +46,27 @@ class Twins:
     """The nearest earlier document of the same customer by amount, day and number."""
 
     columns = ("twin_id", "twin_form", "twin_days", "twin_minor", "twin_rank", "twin_hours", "repeat_share",
-               "form_back_share", "form_back_count")  # fmt: skip
+               "alike_share", "form_back_share", "form_back_count")  # fmt: skip
 
     def __init__(self) -> None:
         self._recent: dict[tuple[Any, ...], deque[Row]] = defaultdict(deque)
         self._repeats: Counter[tuple[Any, ...]] = Counter()
+        self._alike: Counter[tuple[Any, ...]] = Counter()
         self._count: Counter[tuple[Any, ...]] = Counter()
         self._forms: dict[tuple[str, str, str], tuple[Any, ...]] = {}  # twin -> how it was alike
         self._made: Counter[tuple[Any, ...]] = Counter()
         self._back: Counter[tuple[Any, ...]] = Counter()
 
     def seen(self, document: Row) -> Said:
-        """The twin, how alike it is, how often this customer repeats amounts, how often such twins are taken back."""
+        """The twin, how alike it is, how often this customer repeats amounts, with
+        other numbers and with alike ones, and how often such twins are taken back."""
         key, twin = _who(document), self._twin(document)
         if key is None:
             return (None,) * len(self.columns)
         repeats = self._repeats[key] / self._count[key] if self._count[key] else None
+        alikes = self._alike[key] / self._count[key] if self._count[key] else None
         if twin is None:
-            return None, None, None, None, None, None, repeats, None, None
+            return None, None, None, None, None, None, repeats, alikes, None, None
         other, alike = twin
         days = float(abs((document["day"] - other["day"]).days))
         hours = (document["known_at"] - other["known_at"]) / HOUR
@@ -71,7 +74,7 @@ class Twins:
         share = self._back[kind] / self._made[kind] if self._made[kind] else 0.0
         minor = float(abs(document["amount_minor"] - other["amount_minor"]))
         rank = float(FORMS.index(alike))
-        return other["record_id"], alike, days, minor, rank, hours, repeats, share, float(self._made[kind])
+        return other["record_id"], alike, days, minor, rank, hours, repeats, alikes, share, float(self._made[kind])
 
     def learn(self, document: Row) -> None:
         """It may be somebody's twin from now on."""
@@ -82,6 +85,7 @@ class Twins:
         if twin is not None:
             other, alike = twin
             self._repeats[key] += alike in PLAIN
+            self._alike[key] += alike not in PLAIN
             kind = _kind(document, other, alike)
             self._forms[document["entity_id"], document["table"], document["record_id"]] = kind
             self._made[kind] += 1

@@ -40,7 +40,12 @@ def credit_score(
 def credit_limits(
     as_of: Day = None,
     entity: Entity = None,
-    appetite: Annotated[int, typer.Option(help="Expected loss that one customer may cost.", min=0)] = 1_000,
+    appetite_share: Annotated[
+        float, typer.Option(help="Expected loss allowed, by purchases of a year.", metavar="SHARE", min=0, max=1)
+    ] = 0.01,
+    appetite_cap: Annotated[
+        int | None, typer.Option(help="The same in whole units, at most.", metavar="AMOUNT", min=0)
+    ] = None,
     lgd: Lgd = 0.4,
     capacity: Annotated[
         float, typer.Option(help="How many terms' purchases may be outstanding.", metavar="K", min=0)
@@ -53,7 +58,9 @@ def credit_limits(
 ) -> None:
     """A limit for every customer, how much of it is used, and which open orders it would block.
 
-    Examples:  duecast credit limits --appetite 1000
+    By risk: min(appetite share x purchases of a year, cap) / (PD x LGD). By capacity: what is bought in K terms.
+
+    Examples:  duecast credit limits --appetite-share 0.02 --appetite-cap 5000
 
     duecast credit limits --entity DE01 --no-orders --out limits.csv
     """
@@ -61,7 +68,12 @@ def credit_limits(
     from pipelines.credit_commands import show_limits
 
     settings = LimitSettings(
-        appetite=appetite, lgd=lgd, capacity_factor=capacity, count_receivables=receivables, count_orders=orders
+        appetite_share=appetite_share,
+        appetite_cap=appetite_cap,
+        lgd=lgd,
+        capacity_factor=capacity,
+        count_receivables=receivables,
+        count_orders=orders,
     )
     show_limits(as_of=as_date(as_of), entity=entity, settings=settings, out=out, lake=lake, mlruns=mlruns)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from features.book import Book
+from features.customer_catalogue import is_read
 from features.customers import DefaultRule
 from features.errors import BadInput, NotFound
 from features.facts import Facts
@@ -100,8 +101,8 @@ def evaluate_credit_risk(book: Book, frame: pl.DataFrame, rule: DefaultRule, *, 
 
 
 def feature_names(book: Book) -> tuple[str, ...]:
-    """Every feature of a customer that this ledger has."""
-    return tuple(declared.name for declared in book.prepared_customers.declarations)
+    """Every feature of a customer that this ledger has and models read."""
+    return tuple(declared.name for declared in book.prepared_customers.declarations if is_read(declared.name))
 
 
 def snapshot_frame(book: Book, rule: DefaultRule) -> pl.DataFrame:

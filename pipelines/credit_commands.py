@@ -29,6 +29,7 @@ from services.settings import quieten, read_settings
 
 SHOWN = 20
 REASONS_SHOWN = 2
+MOST_SHOWN_SHARE = 9.99
 
 
 def train_and_show(
@@ -115,7 +116,7 @@ def show_limits(
             _whom(limit),
             _amount(limit.exposure_minor, limit.currency),
             _amount(limit.limit_minor, limit.currency),
-            _percent(limit.used_share),
+            _used(limit.used_share),
             _amount(limit.on_file_minor, limit.currency),
             escape(limit.decided_by or limit.availability_reason or ""),
         )
@@ -250,6 +251,10 @@ def _because(score: CreditScore) -> str:
 
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{share:.1%}"
+
+
+def _used(share: float | None) -> str:
+    return ">999 %" if share is not None and share > MOST_SHOWN_SHARE else _percent(share)
 
 
 def _points(score: float | None) -> str:

@@ -54,15 +54,19 @@ def payments(at: AsOf, _settings: KpiSettings) -> pl.DataFrame:
 def disputes(at: AsOf, settings: KpiSettings) -> pl.DataFrame:
     """Deductions: `disputed_minor`, `is_open`, `is_new` (opened since the period began).
 
-    Where a case says no amount, an open one is about what is open of its invoice; null where nobody can tell.
+    Where a case says no amount, an open one is about what is open of its invoice and no other open case names; the
+    first of several such cases, so that nothing counts twice. Null where nobody can tell.
     """
     on = ["entity_id", "invoice_id", "currency"]
     owed = at.receivables.group_by(on).agg(_open=pl.col("open_minor").sum())
-    told = at.facts("dispute").join(owed, on=on, how="left", maintain_order="left")
     is_open = pl.col("status") == "open"
+    told = at.facts("dispute").sort("entity_id", "dispute_id").join(owed, on=on, how="left", maintain_order="left")
+    named = pl.col("amount_minor").filter(is_open).sum().over(on)
+    silent = is_open & pl.col("amount_minor").is_null()
+    rest = pl.when(silent.cum_sum().over(on) == 1).then((pl.col("_open") - named).clip(lower_bound=0)).otherwise(0)
     return told.select(
         *KEY,
-        disputed_minor=pl.coalesce("amount_minor", pl.when(is_open).then("_open")),
+        disputed_minor=pl.coalesce("amount_minor", pl.when(silent & pl.col("_open").is_not_null()).then(rest)),
         is_open=is_open,
         is_new=pl.col("opened_on") >= pl.col("cutoff_day") - timedelta(days=settings.days),
     )

@@ -12,10 +12,9 @@ import polars as pl
 
 from features.documents import KEY
 from features.errors import BadSetting
-from models.anomalies.rules import RULES
+from models.anomalies.rules import RULES, WORTH_SAYING
 
 FLAGGED = 0.4  # strength from which a document is part of the story that its rule tells
-WORTH_SAYING = 0.2
 
 # kind -> the columns that documents of one story share, and the days that may lie between two of them
 STORIES: Mapping[str, tuple[tuple[str, ...], int]] = {
@@ -31,10 +30,14 @@ STORIES: Mapping[str, tuple[tuple[str, ...], int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """At most `share` of the documents looked at become alerts, and at most `per_day` a day of an entity."""
+    """At most `share` of the documents looked at become alerts, and at most `per_day` a day of an entity.
+
+    least_chance  what is less likely to be odd becomes no alert, however much of the budget is left
+    """
 
     share: float = 0.01
     per_day: int = 10
+    least_chance: float = 0.02
 
     def __post_init__(self) -> None:
         """`BadSetting` for a budget that cannot be."""
@@ -42,6 +45,8 @@ class Budget:
             raise BadSetting(f"the alert budget is {self.share}; allowed: a share of documents above 0, up to 1")
         if self.per_day < 1:
             raise BadSetting(f"the alert budget is {self.per_day} a day; allowed: 1 or more")
+        if not 0 <= self.least_chance <= 1:
+            raise BadSetting(f"the least chance of an alert is {self.least_chance}; allowed: 0 to 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,7 @@ def choose(told: pl.DataFrame, budget: Budget, *, settled: Collection[str] = ())
     picked: list[Mapping[str, Any]] = []
     for row in heads.iter_rows(named=True):
         day = row["entity_id"], row["known_day"] or row["day"]
-        if len(picked) == most:
+        if len(picked) == most or row["chance"] < budget.least_chance:
             break
         if per_day[day] < budget.per_day:
             per_day[day] += 1

@@ -14,7 +14,7 @@ from features.documents import KEY
 from features.errors import BadInput, StateError
 from models.anomalies.evidence import Combination, declared, learnt
 from models.anomalies.forest import Forest, fit_forest
-from models.anomalies.rules import RULES, strengths
+from models.anomalies.rules import RULES, WORTH_SAYING, strengths
 
 FORMAT = 1
 MODEL = "anomalies.json"
@@ -55,14 +55,16 @@ class AnomalyModel:
     def scored(self, frame: pl.DataFrame) -> pl.DataFrame:
         """`frame` (of `features.comparisons.compared`), row for row, with what is said of each document.
 
-        `chance` that it is really odd, 0 to 1; `kind`, the rule with the most to say (`general` where only the forest
-        has), `rule` its name; `forest`, 0 to 1; and a strength for every rule.
+        `chance` that it is really odd, 0 to 1; `kind`, the rule with the most to say (`general` where none says enough
+        to be evidence), `rule` its name; `forest`, 0 to 1; and a strength for every rule.
         """
         found = strengths(frame)
         forest = self.forest.score(forest_values(frame))
         evidence = self._evidence(found, forest)
         # by the declared weights, so that a story keeps its name when weights are learnt anew
-        share = np.column_stack([found.to_numpy() * [r.weight for r in RULES], np.full(len(frame), 1e-9)])
+        said = found.to_numpy()
+        said = np.where(said >= WORTH_SAYING, said, 0.0) * [r.weight for r in RULES]
+        share = np.column_stack([said, np.full(len(frame), 1e-9)])
         best = share.argmax(axis=1)
         rules, kinds = [*(r.name for r in RULES), "forest"], [*(r.kind for r in RULES), "general"]
         return frame.with_columns(

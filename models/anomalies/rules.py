@@ -14,6 +14,7 @@ from features.watchers_of_twins import FORMS, PLAIN
 from models.anomalies import wording
 
 Words = Callable[[Mapping[str, Any]], str]
+WORTH_SAYING = 0.2  # strength from which a rule is evidence, and gives a document its kind
 TELLING = len(FORMS) - len(PLAIN)  # ranks below are of numbers that honest documents do not have
 
 
@@ -53,7 +54,7 @@ def _stays() -> pl.Expr:
 
 
 def _twin_number() -> pl.Expr:
-    near = _is((_col("twin_rank") < TELLING) & (_col("twin_days") <= 11))
+    near = _is(_col("twin_rank") < TELLING) * ramp(_col("twin_days"), 70, 0)
     repeats = pl.when(_col("twin_form") == "transposed").then(_col("repeat_share").fill_null(0.0)).otherwise(0.0)
     return _of("invoice", "credit_note") * near * (1 - repeats) * _stays()
 
@@ -61,22 +62,23 @@ def _twin_number() -> pl.Expr:
 def _paid_twice() -> pl.Expr:
     alike = _col("twin_form").is_in(["same", "spelling", "affix"])
     same = _is(alike & (_col("twin_minor") < 1) & (_col("amount_minor") > 0))
-    return _of("payment") * same * ramp(_col("twin_days"), 12, 5) * _stays()
+    habit = ramp(_col("alike_share"), 0.2, 0.0)  # instalments of one invoice come with one reference
+    return _of("payment") * same * habit * ramp(_col("twin_days"), 45, 0) * _stays()
 
 
 def _paid_alike() -> pl.Expr:
     blank = _is((_col("twin_form") == "blank") & (_col("twin_minor") < 1) & (_col("amount_minor") > 0))
-    return _of("payment") * blank * ramp(_col("twin_days"), 8, 4) * ramp(_col("repeat_share"), 0.1, 0.0) * _stays()
+    return _of("payment") * blank * ramp(_col("twin_days"), 20, 0) * ramp(_col("repeat_share"), 0.1, 0.0) * _stays()
 
 
 def _amount() -> pl.Expr:
-    own = ramp(_col("amount_times"), 3.5, 7) * ramp(_col("amount_most_times"), 0.95, 1.2)
-    return _of("invoice") * own * ramp(_col("amount_z"), 1.6, 3.0) * ramp(_col("amount_count"), 6, 25)
+    own = ramp(_col("amount_times"), 2, 8) * ramp(_col("amount_most_times"), 0.8, 1.6)
+    return _of("invoice") * own * ramp(_col("amount_z"), 1.5, 3.5) * ramp(_col("amount_count"), 6, 25)
 
 
 def _credit_amount() -> pl.Expr:
-    most = ramp(_col("invoice_most_times"), 0.9, 1.15)
-    return _of("credit_note", "write_off") * ramp(_col("invoice_times"), 3.0, 6.0) * most
+    most = ramp(_col("invoice_most_times"), 0.8, 1.6)
+    return _of("credit_note", "write_off") * ramp(_col("invoice_times"), 2, 8) * most
 
 
 def _weekday() -> pl.Expr:
@@ -93,7 +95,7 @@ def _hour() -> pl.Expr:
 
 def _refund_to_new_account() -> pl.Expr:
     back = _is(_col("amount_minor") < 0)
-    return _of("payment") * back * ramp(_col("account_changed_days"), 25, 16) * _is(_col("account_seen") < 1)
+    return _of("payment") * back * ramp(_col("account_changed_days"), 90, 0) * _is(_col("account_seen") < 1)
 
 
 def _paid_from_new_account() -> pl.Expr:
@@ -102,14 +104,15 @@ def _paid_from_new_account() -> pl.Expr:
         _of("payment")
         * unseen
         * ramp(_col("account_payments"), 3, 8)
-        * (0.3 + 0.7 * ramp(_col("amount_times"), 1.2, 2.2))
+        * (0.3 + 0.7 * ramp(_col("amount_times"), 1, 4))
     )
 
 
 def _near_limit() -> pl.Expr:
-    below = _is(_col("limit_share") <= 1.0) * ramp(_col("limit_share"), 0.91, 0.94)
-    usual = ramp(_col("limit_usual_share"), 0.5, 0.1)
-    return below * usual * (0.8 + 0.2 * _is(_col("limit_same_day") > 0))
+    below = _is(_col("limit_share") <= 1.0) * ramp(_col("limit_share"), 0.75, 1.0)
+    usual = ramp(_col("limit_usual_share"), 0.2, 0.0)
+    large = ramp(_col("invoice_times"), 0.5, 3)
+    return usual * below * (0.5 + 0.3 * large) + usual * _is(below > 0) * 0.4 * _is(_col("limit_same_day") > 0)
 
 
 def _neat_batch() -> pl.Expr:
@@ -121,8 +124,8 @@ def _digit_batch() -> pl.Expr:
 
 
 def _backdated() -> pl.Expr:
-    late = _is((_col("lag_months") >= 1) & (_col("lag_days") > _col("lag_usual_days")))
-    return _of("invoice", "credit_note") * late * ramp(_col("lag_days"), 12, 22)
+    closed = _is((_col("lag_months") >= 1) & (_col("lag_days") > _col("lag_usual_days")))
+    return _of("invoice", "credit_note") * closed * ramp(_col("lag_rare_share"), 0.05, 0.0) * ramp(_col("lag_days"), 5, 45)
 
 
 def _loop() -> pl.Expr:

@@ -96,7 +96,7 @@ def neat(row: Row) -> str:
     """The batch of round amounts that it is in."""
     return (
         f"{money(row['amount_minor'], row['currency'])} is one of {row['neat_count']:.0f} round or made-up amounts of "
-        f"this entity within 30 days; {row['neat_expected']:.1f} would be usual"
+        f"this entity within {row['neat_days']:.0f} days; {row['neat_expected']:.1f} would be usual"
     )
 
 

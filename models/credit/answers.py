@@ -101,12 +101,31 @@ def availability_of(row: Mapping[str, Any], rule: DefaultRule) -> tuple[Availabi
     idle = row["days_since_invoiced"]
     if not opened and idle is not None and idle > ACTIVE_DAYS:
         return "none", f"nothing open, and last invoiced {idle:.0f} days ago; active customers are scored"
-    settled = int(row["days_late_count"] or 0)
-    if settled < OWN_HISTORY:
-        disputed = ", and all that is open is disputed" if opened and row["disputed_count"] >= opened else ""
-        own = f"its own history counts from {OWN_HISTORY} on{disputed}"
-        return "pooled", f"{settled} settled invoices of this customer; {own}"
-    return "full", None
+    valued = int((row["valued_open_count"] or 0) + (row["valued_invoiced_count_365d"] or 0))
+    if not valued:
+        return "none", "no exchange rate was known for anything it owes or bought in a year: load exchange rates"
+    gaps = [gap for gap in (_thin(row), _unvalued(row, valued)) if gap]
+    return ("pooled", "; ".join(gaps)) if gaps else ("full", None)
+
+
+def _thin(row: Mapping[str, Any]) -> str | None:
+    settled, opened = int(row["days_late_count"] or 0), row["open_count"] or 0
+    if settled >= OWN_HISTORY:
+        return None
+    disputed = ", and all that is open is disputed" if opened and row["disputed_open_count"] >= opened else ""
+    return f"{settled} settled invoices of this customer; its own history counts from {OWN_HISTORY} on{disputed}"
+
+
+def _unvalued(row: Mapping[str, Any], valued: int) -> str | None:
+    """Amounts that are too small, since some of what they add up has no rate."""
+    missing = int((row["open_count"] or 0) + (row["invoiced_count_365d"] or 0)) - valued
+    if missing <= 0:
+        return None
+    opened = int((row["open_count"] or 0) - (row["valued_open_count"] or 0))
+    return (
+        f"no exchange rate was known for {opened} open receivables and {missing - opened} of those of a year: amounts "
+        "leave them out; load exchange rates"
+    )
 
 
 def _in_default(cause: str, rule: DefaultRule) -> str:

@@ -19,6 +19,7 @@ from models.credit import baselines
 from models.credit.measures import Measured, measured
 from models.credit.risk_model import CreditRiskModel, customer_numbers, learnable
 from models.credit.scale import GradeRow, grade_table
+from models.credit.scorer import shortage
 from models.scorer import feature_values
 
 Floats = NDArray[np.float64]
@@ -77,21 +78,24 @@ def evaluate(
 
     frame  customer FEATURE rows with `default_cause`, of all snapshots; `train` makes a model of some with outcomes
 
-    `BadInput` where no snapshot from the first origin on has a closed window.
+    An origin at which too few had gone into default to learn from is skipped, and `data` says so. `BadInput` where
+    that leaves none, or no snapshot from the first origin on has a closed window.
     """
     final = learnable(book.defaults(frame, rule))
     parts = []
+    skipped: dict[str, str] = {}
     for origin, end in zip(origins, [*origins[1:], date.max], strict=True):
         test = final.filter(pl.col("cutoff_day").is_between(origin, end, closed="left"))
         if len(test):
             past = frame.filter(pl.col("cutoff_day") < origin)
             known = learnable(book.defaults(past, rule, _instant(book, frame, origin)))
-            parts.append(_answered(known, test, train, names, seed))
+            why = shortage(known["defaulted"].cast(pl.Float64).to_numpy(), customer_numbers(known), "customers")
+            if why is None:
+                parts.append(_answered(known, test, train, names, seed))
+            else:
+                skipped[origin.isoformat()] = why
     if not parts:
-        raise BadInput(
-            f"no snapshot from {origins[0]} on has a closed window of {rule.horizon_days} days: nothing to judge by; "
-            "ingest a longer history"
-        )
+        raise BadInput(_nothing_to_judge(skipped, origins, rule))
     rows = pl.concat(parts)
     bad, customers = rows["defaulted"].cast(pl.Float64).to_numpy(), customer_numbers(rows)
     told = {name: rows[f"pd_{name}"].to_numpy() for name in (OURS, *_baselines(names))}
@@ -100,7 +104,8 @@ def evaluate(
         grade_table(told[OURS], bad),
         rows.rename({f"pd_{OURS}": "pd"}),
         {
-            "origins": [origin.isoformat() for origin in origins],
+            "origins": [origin.isoformat() for origin in origins if origin.isoformat() not in skipped],
+            "skipped_origins": skipped,
             "snapshots": len(rows),
             "customers": len(np.unique(customers)),
             "defaulted_snapshots": int(bad.sum()),
@@ -129,6 +134,16 @@ def newest_origins(frame: pl.DataFrame, rule: DefaultRule, *, origins: int, mont
             f"back for a test; allowed: {fewest + months} or more. Ingest a longer history or lower the horizon"
         )
     return found
+
+
+def _nothing_to_judge(skipped: dict[str, str], origins: Sequence[date], rule: DefaultRule) -> str:
+    if not skipped:
+        return (
+            f"no snapshot from {origins[0]} on has a closed window of {rule.horizon_days} days: nothing to judge by; "
+            "ingest a longer history"
+        )
+    origin, why = list(skipped.items())[-1]
+    return f"the backtest has nothing to judge by: as of its newest origin, {origin}, {why} by then"
 
 
 def _answered(known: pl.DataFrame, test: pl.DataFrame, train: Train, names: Sequence[str], seed: int) -> pl.DataFrame:

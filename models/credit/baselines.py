@@ -28,7 +28,7 @@ def base_rate(values: Floats, bad: Floats, seed: int) -> Predict:
 
 
 def worst_overdue(column: int) -> Fit:
-    """The share per band of `values[:, column]`, NaN being the band of nothing overdue."""
+    """The share per band of `values[:, column]`, 0 being the band of nothing overdue."""
 
     def fit(values: Floats, bad: Floats, seed: int) -> Predict:
         bands = _bands(values[:, column])
@@ -41,7 +41,7 @@ def worst_overdue(column: int) -> Fit:
 
 
 def _bands(days: Floats) -> NDArray[np.int64]:
-    return np.searchsorted(OVERDUE_EDGES, np.nan_to_num(days, nan=0.0))
+    return np.searchsorted(OVERDUE_EDGES, days)
 
 
 def logistic(values: Floats, bad: Floats, seed: int) -> Predict:

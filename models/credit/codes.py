@@ -41,7 +41,7 @@ def number(row: Row, name: str) -> float | None:
 
 def _overdue(row: Row) -> str:
     count, worst = number(row, "overdue_0_count") or 0.0, number(row, "worst_overdue_days")
-    return "nothing overdue" if worst is None else f"{count:.0f} overdue, the oldest by {worst:.0f} days"
+    return f"{count:.0f} overdue, the oldest by {worst:.0f} days" if worst else "nothing overdue"
 
 
 def _lately(row: Row) -> str:

@@ -122,7 +122,7 @@ def _fewer_late(row: Values, count: float) -> dict[str, float] | None:
 def _nothing_overdue_by(row: Values, days: float) -> dict[str, float] | None:
     """What is overdue by more than `days` had been paid."""
     worst, opened = row["worst_overdue_days"], row["open_cents"] or 0.0
-    if worst is None or worst <= days or not opened:
+    if not worst or worst <= days or not opened:
         return None
     gone_count, gone_cents = row[f"overdue_{days:.0f}_count"] or 0.0, row[f"overdue_{days:.0f}_cents"] or 0.0
     moves = {
@@ -131,10 +131,10 @@ def _nothing_overdue_by(row: Values, days: float) -> dict[str, float] | None:
         for what, gone in (("count", gone_count), ("cents", gone_cents))
     }
     left = opened - gone_cents
-    moves["worst_overdue_days"] = days if days else float("nan")
+    moves["worst_overdue_days"] = days
     moves["open_count"] = (row["open_count"] or 0.0) - gone_count
     moves["open_cents"] = left
-    moves["overdue_share"] = moves["overdue_0_cents"] / left if left > 0 else float("nan")
+    moves["overdue_share"] = moves["overdue_0_cents"] / left if left > 0 else 0.0
     return moves | _utilisations(row, left)
 
 

@@ -47,9 +47,11 @@ def losses_of(asked: ScoredCustomers, settings: LossSettings) -> list[ExpectedLo
 
 
 def own_lgd(asked: ScoredCustomers) -> float:
-    """The ledger's own loss given default; `BadInput` where too few defaults have closed to tell."""
+    """The own loss given default of the entities asked about; `BadInput` where too few defaults have closed to tell."""
     at = min(asked.frame["cutoff"].to_list())  # the day starts first there: nothing learnt after any cutoff
-    found = loss_share(asked.book.facts, asked.book.states, asked.model.rule, at)
+    entities = asked.frame["entity_id"].unique().sort()
+    states = asked.book.states.filter(pl.col("entity_id").is_in(entities.implode()))
+    found = loss_share(asked.book.facts, states, asked.model.rule, at)
     if found.share is None:
         raise BadInput(
             f"only {found.closed} receivables in default have closed: too few to read an LGD off; give --lgd"

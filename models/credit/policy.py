@@ -1,6 +1,7 @@
 """Credit limits: how much to lend a customer, how much of it is used, and which orders that would block.
 
-    limit by risk       the exposure whose expected loss is the appetite: appetite / (PD x LGD)
+    appetite            what a customer's default may cost: appetite share x purchases of the last year, or the cap
+    limit by risk       the exposure whose expected loss is the appetite: min(share x purchases, cap) / (PD x LGD)
     limit by capacity   what the customer turns over: capacity factor x mean purchases a month x terms in months
     suggested limit     the smaller of the two, rounded down; 0 for a customer in default
 
@@ -26,7 +27,8 @@ MONTH_DAYS = 30
 class LimitSettings:
     """The credit policy. Amounts are in whole units of the entity's currency.
 
-    appetite           expected loss that one customer may cost within the model's horizon
+    appetite_share     expected loss that a customer may cost in the model's horizon, by what it bought in the last year
+    appetite_cap       the same in whole units, at most; None: no cap
     lgd                share of the exposure lost in a default
     capacity_factor    how many times the purchases of one term of payment may be outstanding
     fallback_days      terms where the customer has none
@@ -34,7 +36,8 @@ class LimitSettings:
     count_receivables, count_orders   what is exposure
     """
 
-    appetite: int = 1_000
+    appetite_share: float = 0.01
+    appetite_cap: int | None = None
     lgd: float = DEFAULT_LGD
     capacity_factor: float = 2.0
     fallback_days: int = 30
@@ -43,10 +46,13 @@ class LimitSettings:
     count_orders: bool = True
 
     def __post_init__(self) -> None:
-        least = {"appetite": 0, "capacity_factor": 0, "fallback_days": 1, "round_to": 1}
+        least = {"appetite_cap": 0, "capacity_factor": 0, "fallback_days": 1, "round_to": 1}
         for name, minimum in least.items():
-            if getattr(self, name) < minimum:
-                raise BadSetting(f"{name} is {getattr(self, name)}; allowed: {minimum} or more")
+            given = getattr(self, name)
+            if given is not None and not given >= minimum:
+                raise BadSetting(f"{name} is {given}; allowed: {minimum} or more")
+        if not 0 <= self.appetite_share <= 1:
+            raise BadSetting(f"appetite_share is {self.appetite_share}; allowed: 0 to 1, such as 0.01 for 1 %")
         if not 0 < self.lgd <= 1:
             raise BadSetting(f"lgd is {self.lgd}; allowed: above 0, up to 1")
         if not (self.count_receivables or self.count_orders):
@@ -133,9 +139,15 @@ def blocked_orders(orders: pl.DataFrame, limits: Iterable[CreditLimit], settings
     return found
 
 
-def limit_by_risk(pd: float, settings: LimitSettings) -> float:
+def appetite(row: Mapping[str, Any], settings: LimitSettings) -> float:
+    """Expected loss that the customer may cost, in whole units: its share of the purchases of a year, or the cap."""
+    share = settings.appetite_share * (row["invoiced_cents_365d"] or 0) / 100
+    return share if settings.appetite_cap is None else min(share, settings.appetite_cap)
+
+
+def limit_by_risk(pd: float, row: Mapping[str, Any], settings: LimitSettings) -> float:
     """In whole units of the entity's currency: appetite / (PD x LGD); endless where the chance is 0."""
-    return settings.appetite / (pd * settings.lgd) if pd > 0 else float("inf")
+    return appetite(row, settings) / (pd * settings.lgd) if pd > 0 else float("inf")
 
 
 def limit_by_capacity(row: Mapping[str, Any], settings: LimitSettings) -> float:
@@ -195,7 +207,7 @@ def _suggested(
         return 0, "default"
     if score.pd is None:
         return None, None
-    risk, capacity = limit_by_risk(score.pd, settings), limit_by_capacity(row, settings)
+    risk, capacity = limit_by_risk(score.pd, row, settings), limit_by_capacity(row, settings)
     steps = int(min(risk, capacity) // settings.round_to)
     return steps * settings.round_to * unit, "risk" if risk <= capacity else "capacity"
 

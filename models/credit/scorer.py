@@ -106,17 +106,21 @@ def fit_scorer(
 
 
 def require_both(bad: Floats, who: Ints, what: str) -> None:
-    """`BadInput` unless `FEWEST_DEFAULTS` of those that the rows are about went bad, and as many did not.
+    """`BadInput` where there is a `shortage`."""
+    found = shortage(bad, who, what)
+    if found is not None:
+        raise BadInput(found)
+
+
+def shortage(bad: Floats, who: Ints, what: str) -> str | None:
+    """What is missing unless `FEWEST_DEFAULTS` of those that the rows are about went bad, and as many did not.
 
     who   (n,) whom each row is about; `what` they are called
     """
     total, spoiled = len(np.unique(who)), len(np.unique(who[bad > 0]))
+    allowed = f"too few to learn from; allowed: {FEWEST_DEFAULTS} or more"
     if spoiled < FEWEST_DEFAULTS:
-        raise BadInput(
-            f"{spoiled} of {total} {what} went into default: too few to learn from; allowed: {FEWEST_DEFAULTS} or more"
-        )
+        return f"{spoiled} of {total} {what} went into default: {allowed}"
     if total - spoiled < FEWEST_DEFAULTS:
-        raise BadInput(
-            f"{total - spoiled} of {total} {what} did not go into default: too few to learn from; "
-            f"allowed: {FEWEST_DEFAULTS} or more"
-        )
+        return f"{total - spoiled} of {total} {what} did not go into default: {allowed}"
+    return None

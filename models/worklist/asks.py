@@ -1,112 +1,36 @@
-"""What a contact would be about: the customer's receivables past due, and what was known of the customer then.
+"""What a contact is about: all that is past due, less what is disputed or promised, less cash not yet put to anything.
 
-A CONTACTED row is a customer at a cutoff: entity_id, customer_id, cutoff_day, cutoff. The same functions look at the
-contacts of the past, to learn what they did, and at today's candidates.
+One definition for the contacts of the past, from which is learnt what they did, and for those of today's list.
 """
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
 from features.book import Book
-from features.events import cents
-from features.ledger import RECEIVABLE
-from features.masters import CUSTOMER
-
-CONTACTED = (*CUSTOMER, "cutoff_day", "cutoff")
-CONTACTS_AT_ONCE = 2_000
-USUAL_EDGES = (2.0, 7.0, 15.0, 30.0)  # usual days late: the strata that effects are told apart by first
-
-# What the effect of a contact may depend on; declared once, read by the learner and by its answers.
-EFFECT_FEATURES = (
-    *(f"usual_from_{edge:g}" for edge in USUAL_EDGES),
-    "unsteady",
-    "slowing",
-    "rhythm",
-    "month_end",
-    "beyond_usual",
-    "disputes",
-    "log_amount",
-)
+from models.worklist.free_cash import free_cash, less_cash
+from models.worklist.past_due import past_due
+from models.worklist.taken import not_taken, taken
 
 
-def asks(book: Book, contacted: pl.DataFrame, *, soon_days: int = 0) -> pl.DataFrame:
-    """What each CONTACTED row would be about, as known before its cutoff, ordered by it and by age.
+@dataclass(frozen=True)
+class Asks:
+    """What contacts are about, and why not about more; all as known before each cutoff.
 
-    CONTACTED, RECEIVABLE, currency, issue_date, due_date, amount_minor, open_minor, `past_due_days`, `rate` and
-    `open_cents` (hundredths of the entity's currency, null where no rate was known): one row for every receivable
-    that was past due, or due within `soon_days`.
+    owed   all that was past due (`models.worklist.past_due`)
+    taken  what open disputes and promises take out of it (`models.worklist.taken`)
+    free   cash and credits that settle nothing yet (`models.worklist.free_cash`)
+    items  what is left to ask for: rows of `owed` with asked_minor and asked_cents
     """
-    owed = book.states.filter((pl.col("open_minor") > 0) & (pl.col("amount_minor") > 0))
-    parts = [
-        _asks(owed, contacted[at : at + CONTACTS_AT_ONCE], soon_days)
-        for at in range(0, max(len(contacted), 1), CONTACTS_AT_ONCE)
-    ]
-    rows = book.masters.valued(pl.concat(parts), at="cutoff", strictly=True)
-    known = rows.with_columns(open_cents=cents("open_minor")).drop("segment", "country")
-    return known.sort("cutoff", *CUSTOMER, "due_date", "invoice_id", "instalment")
+
+    owed: pl.DataFrame
+    taken: pl.DataFrame
+    free: pl.DataFrame
+    items: pl.DataFrame
 
 
-def _asks(owed: pl.DataFrame, contacted: pl.DataFrame, soon_days: int) -> pl.DataFrame:
-    rows = contacted.select(CONTACTED).unique().join(owed, on=CUSTOMER)
-    stood = (pl.col("known_from") < pl.col("cutoff")) & (
-        pl.col("known_to").is_null() | (pl.col("known_to") >= pl.col("cutoff"))
-    )
-    due = pl.col("due_date") < pl.col("cutoff_day") + pl.duration(days=soon_days)
-    return rows.filter(stood & due).select(
-        *CONTACTED,
-        *RECEIVABLE[1:],
-        "currency",
-        "issue_date",
-        "due_date",
-        "amount_minor",
-        "open_minor",
-        past_due_days=(pl.col("cutoff_day") - pl.col("due_date")).dt.total_days(),
-    )
-
-
-def effect_features(book: Book, asked: pl.DataFrame) -> pl.DataFrame:
-    """CONTACTED and EFFECT_FEATURES, one row for each contact of `asks`, as known before its cutoff; no nulls.
-
-    usual_from_N   1 where the customer is usually N or more days late (drawn to the entity's where little is known)
-    unsteady       spread of its days late, log of days
-    slowing        mean days late of 90 days less that of 365 days, -20 to 20
-    rhythm         share of its payments on its favourite weekday
-    month_end      share of its payments around the end or the middle of a month
-    beyond_usual   days the oldest receivable is past due beyond the usual, signed log
-    disputes       share of what was invoiced that was credited or written off
-    log_amount     log of what it is about, in the entity's currency; a missing rate counts as a small amount
-    """
-    if asked.is_empty():
-        schema = {c: asked.schema[c] for c in CONTACTED} | dict.fromkeys(EFFECT_FEATURES, pl.Float64())
-        return pl.DataFrame(schema=schema)
-    totals = asked.group_by(CONTACTED).agg(_cents=pl.col("open_cents").sum(), _oldest=pl.col("past_due_days").max())
-    oldest = asked.unique(CONTACTED, keep="first", maintain_order=True)
-    frame = book.features(oldest.select(*CONTACTED[:2], *RECEIVABLE[1:], *_SUBJECT))
-    rows = frame.join(totals, on=CONTACTED, how="left", maintain_order="left")
-    return rows.select(*CONTACTED, *(e.cast(pl.Float64).alias(n) for n, e in _expressions().items()))
-
-
-_SUBJECT: Sequence[str] = ("currency", "amount_minor", "issue_date", "due_date", "cutoff_day", "cutoff")
-
-
-def _expressions() -> dict[str, pl.Expr]:
-    usual = pl.col("days_late_pooled").fill_null(0.0)
-    weekdays = [pl.col(f"paid_{day}_share") for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")]
-    beyond = pl.col("_oldest") - usual.clip(lower_bound=0.0)
-    return {
-        **{f"usual_from_{edge:g}": usual >= edge for edge in USUAL_EDGES},
-        "unsteady": pl.col("days_late_std").fill_null(5.0).log1p(),
-        "slowing": pl.col("days_late_trend").fill_null(0.0).clip(-20.0, 20.0),
-        "rhythm": pl.max_horizontal(weekdays).fill_null(0.3),
-        "month_end": (pl.col("paid_month_end_share") + pl.col("paid_mid_month_share")).fill_null(0.2),
-        "beyond_usual": beyond.sign() * beyond.abs().log1p(),
-        "disputes": pl.col("dilution_share").fill_null(0.0).clip(0.0, 0.5),
-        "log_amount": (pl.col("_cents").clip(lower_bound=0) * 0.01).log1p(),
-    }
-
-
-def effect_values(frame: pl.DataFrame, names: Sequence[str] = EFFECT_FEATURES) -> np.ndarray:
-    """(n, F) the features as float64."""
-    return frame.select(pl.col(names).cast(pl.Float64)).to_numpy(order="c")
+def asks(book: Book, contacted: pl.DataFrame, *, soon_days: int = 0) -> Asks:
+    """What each CONTACTED row is about, of what was past due, or due within `soon_days`; it may be nothing."""
+    owed = past_due(book, contacted, soon_days=soon_days)
+    took, free = taken(book, owed), free_cash(book, owed)
+    return Asks(owed, took, free, less_cash(not_taken(owed, took), free))

@@ -13,7 +13,8 @@ from features.facts import standing
 from features.masters import CUSTOMER
 from features.tables import INSTANT
 from models.distribution import Distribution
-from models.worklist.asks import asks, effect_features
+from models.worklist.asks import Asks, asks
+from models.worklist.effect_features import effect_features
 from models.worklist.settings import WorklistSettings
 
 
@@ -21,12 +22,13 @@ from models.worklist.settings import WorklistSettings
 class Candidates:
     """Everything the list is made from, as known at `as_of`.
 
-    items     CONTACTED, RECEIVABLE, currency, open_minor, open_cents, due_date, past_due_days, `paid_anyway` (null
-              where the model cannot say): what each contact would be about
+    asks      what each contact would be about (`models.worklist.asks`)
+    items     its items, with `paid_anyway` (null where the model cannot say)
     features  CONTACTED and EFFECT_FEATURES of each customer with anything to be asked for
     """
 
     as_of: datetime
+    asks: Asks
     items: pl.DataFrame
     features: pl.DataFrame
 
@@ -54,12 +56,12 @@ def candidates(
     owed = book.open_receivables(as_of, entity_id)
     who = owed.select(*CUSTOMER, "cutoff_day", "cutoff").unique().sort(CUSTOMER)
     asked = asks(book, who, soon_days=settings.soon_days)
-    features = effect_features(book, asked).sort(CUSTOMER)
-    return Candidates(as_of, candidates_anyway(book, asked, model, settings.horizon_days), features)
+    features = effect_features(book, asked.items).sort(CUSTOMER)
+    return Candidates(as_of, asked, candidates_anyway(book, asked.items, model, settings.horizon_days), features)
 
 
 def candidates_anyway(book: Book, asked: pl.DataFrame, model: PaymentDates | None, horizon_days: int) -> pl.DataFrame:
-    """`asked` (of `models.worklist.asks`) with `paid_anyway`: the chance that it is paid by the end of the horizon.
+    """`asked` (items of `models.worklist.asks`) with `paid_anyway`: the chance that it is paid by the end of the horizon.
 
     As collecting goes: the model has learnt from customers some of whom were contacted, so it is not quite the chance
     without any contact, but that of the customer as it has been treated so far.

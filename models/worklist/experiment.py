@@ -14,7 +14,9 @@ from features.facts import standing
 from features.labels import knowledge_lags
 from features.ledger import RECEIVABLE
 from features.masters import CUSTOMER
-from models.worklist.asks import CONTACTED, asks, effect_features
+from models.worklist.asks import asks
+from models.worklist.effect_features import effect_features
+from models.worklist.past_due import CONTACTED
 
 OUTCOMES = ("paid_share", "days_open")
 
@@ -30,14 +32,14 @@ def experiment(book: Book, before: datetime, horizon_days: int) -> pl.DataFrame:
     """One row per drawn contact whose `horizon_days` were over and known just before `before`.
 
     CONTACTED, contact_id, made, chance, EFFECT_FEATURES and OUTCOMES:
-    paid_share  of the amount past due on the day of the contact, what was paid by the end of the horizon
+    paid_share  of the amount the contact was about (`models.worklist.asks`), what was paid by the end of the horizon
     days_open   days of the horizon that it stayed unpaid on average, weighted by amount; the whole horizon where it was
-    Credits and write-offs are no payment. Contacts about nothing past due, or whose amounts nobody can convert, are
+    Credits and write-offs are no payment. Contacts with nothing left to ask for, or whose amounts nobody can convert, are
     left out: that depends on nothing the draw could change. A customer drawn twice on a day counts once, by the first.
     """
     drawn = contact_rows(book, before).filter(pl.col("chance").is_not_null())
     drawn = _mature(book, drawn.unique(CONTACTED, keep="first", maintain_order=True), before, horizon_days)
-    asked = asks(book, drawn)
+    asked = asks(book, drawn).items
     found = outcomes(book, asked, before, horizon_days)
     rows = drawn.join(effect_features(book, asked), on=CONTACTED).join(found, on=CONTACTED)
     return rows.sort("cutoff", *CUSTOMER)
@@ -45,6 +47,25 @@ def experiment(book: Book, before: datetime, horizon_days: int) -> pl.DataFrame:
 
 def outcomes(book: Book, asked: pl.DataFrame, before: datetime, horizon_days: int) -> pl.DataFrame:
     """CONTACTED and OUTCOMES of what each contact was about, as known just before `before`."""
+    each = _collected(book, asked, before, horizon_days)
+    # what was paid before the contact, and learnt after it, was not there to be collected
+    still = (pl.col("owed_minor") - pl.col("_before")).clip(lower_bound=0)
+    left = each.with_columns(_left=pl.min_horizontal(still, "asked_minor"))
+    paid = left.with_columns(_paid_in=pl.min_horizontal("_paid", "_left").clip(lower_bound=0))
+    days = pl.col("_waited") + (pl.col("_left") - pl.col("_paid_in")) * horizon_days
+    rate = pl.col("rate")
+    totals = paid.group_by(CONTACTED).agg(
+        _all=(pl.col("_left") * rate).sum(), _in=(pl.col("_paid_in") * rate).sum(), _days=(days * rate).sum()
+    )
+    return totals.filter(pl.col("_all") > 0).select(
+        *CONTACTED,
+        paid_share=pl.col("_in") / pl.col("_all"),
+        days_open=(pl.col("_days") / pl.col("_all")).clip(0, horizon_days),
+    )
+
+
+def _collected(book: Book, asked: pl.DataFrame, before: datetime, horizon_days: int) -> pl.DataFrame:
+    """`asked` with owed_minor and what was settled `_before` the contact, `_paid` within the horizon, `_waited` for."""
     settled = standing(book.facts.spans("allocation"), before).select(
         *RECEIVABLE, "currency", "date", "kind", part_minor="amount_minor"
     )
@@ -58,29 +79,8 @@ def outcomes(book: Book, asked: pl.DataFrame, before: datetime, horizon_days: in
         _paid=part.filter(inside).sum(),
         _waited=(part * pl.col("_wait")).filter(inside).sum(),
     )
-    each = rows.join(sums, on=[*CONTACTED, *RECEIVABLE[1:]], how="left").with_columns(
-        pl.col("_before", "_paid", "_waited").fill_null(0)
-    )
-    # what was paid before the contact, and learnt after it, was not there to be collected
-    left = (pl.col("owed_minor") - pl.col("_before")).clip(lower_bound=0)
-    paid = pl.min_horizontal("_paid", "_left").clip(lower_bound=0)
-    share = pl.col("rate")
-    totals = (
-        each.with_columns(_left=left)
-        .with_columns(_paid_in=paid)
-        .group_by(CONTACTED)
-        .agg(
-            _all=(pl.col("_left") * share).sum(),
-            _in=(pl.col("_paid_in") * share).sum(),
-            _days=((pl.col("_waited") + (pl.col("_left") - pl.col("_paid_in")) * horizon_days) * share).sum(),
-        )
-        .filter(pl.col("_all") > 0)
-    )
-    return totals.select(
-        *CONTACTED,
-        paid_share=pl.col("_in") / pl.col("_all"),
-        days_open=(pl.col("_days") / pl.col("_all")).clip(0, horizon_days),
-    )
+    each = rows.join(sums, on=[*CONTACTED, *RECEIVABLE[1:]], how="left")
+    return each.with_columns(pl.col("_before", "_paid", "_waited").fill_null(0))
 
 
 def _mature(book: Book, rows: pl.DataFrame, before: datetime, horizon_days: int) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """What is wrong with the books on purpose, and which record it is: labelled anomalies among look-alikes that are fine.
 
 Nothing here runs, and no number is drawn, in a world with `anomaly_share` 0. Otherwise records are added to the drafts
-(see `facts`), and a few are learnt later than they were; all else stays as it is. The added invoices are never paid.
+(see `facts`), and a few are learnt later than they were; all else stays as it is.
 """
 
 from collections import Counter
@@ -49,6 +49,7 @@ def with_anomalies(drafts: Drafts, history: History, news: News) -> tuple[Drafts
             if desk.labels[kind] >= wanted:
                 break
             story(desk, wanted - desk.labels[kind])
+    desk.pay_some()
     made = anomaly_feeds.broken(desk, desk.finished(), news.faults, wanted)
     return made, desk.truth()
 

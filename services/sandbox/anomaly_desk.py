@@ -15,6 +15,7 @@ from services.sandbox.history import History
 Row = dict[str, Any]
 Drafts = dict[str, pl.DataFrame]
 WARM_DAYS = 150  # nothing is odd before anybody has a habit
+PAID_SHARE = 0.8  # of added invoices
 HABIT = 15  # invoices that a customer must have had before
 PREFIXES = {"invoice": "INV", "credit_note": "CN", "payment": "PAY", "allocation": "AL"}
 TRUTH_SCHEMA: dict[str, Any] = {
@@ -116,11 +117,7 @@ class Desk:
 
     def invoice(self, base: Row, day: int, amount: int, **other: Any) -> Row:
         """An invoice like `base`, of another day and amount, in one instalment."""
-        new = {
-            **base,
-            "order_id": None,
-            "invoice_id": other.get("invoice_id") or self.number("invoice", base["_entity"]),
-        }
+        new = {**base, "invoice_id": other.get("invoice_id") or self.number("invoice", base["_entity"])}
         new |= {"_day": day, "issue_date": day_of_number(day), "amount_minor": amount}
         new["_local"] = other.get("local") or self.moment(day)
         due = day_of_number(day + (base["instalments"][0]["due_date"] - base["issue_date"]).days)
@@ -156,6 +153,28 @@ class Desk:
         new |= {"allocation_id": self.number("allocation", note["_entity"]), "from_id": note["credit_note_id"]}
         new |= {"invoice_id": invoice["invoice_id"], "instalment": 1, "date": note["issue_date"]}
         new |= {"amount_minor": -note["amount_minor"], "_local": note["_local"] + 60_000_000}
+        self.added["allocation"].append(new)
+
+    def pay_some(self) -> None:
+        """Most of the invoices written here that nothing credited are paid like any other, odd or not."""
+        credited = {(r["_entity"], r["invoice_id"]) for r in self.added["allocation"]}
+        for invoice in list(self.added["invoice"]):
+            payments = self.payments_of.get((invoice["_entity"], invoice["customer_id"], invoice["currency"]), [])
+            due = invoice["instalments"][0]["due_date"].toordinal() - day_of_number(0).toordinal()
+            day = max(due, invoice["_day"]) + int(self.rng.integers(0, 20))
+            open_ = (invoice["_entity"], invoice["invoice_id"]) not in credited
+            if payments and open_ and day < self.history.window.end - 8 and self.chance(PAID_SHARE):
+                self._paid(invoice, self.pick(payments), day)
+
+    def _paid(self, invoice: Row, like: Row, day: int) -> None:
+        """Money like `like` came for all of the invoice and settles it."""
+        day = self.working(invoice["_entity"], day)
+        paid = self.payment(like, day, invoice["amount_minor"], reference=invoice["invoice_id"])
+        new = dict.fromkeys(self.drafts["allocation"].columns)
+        new |= {k: paid[k] for k in ("_entity", "currency")} | {"deleted": False, "kind": "payment"}
+        new |= {"allocation_id": self.number("allocation", paid["_entity"]), "from_id": paid["payment_id"]}
+        new |= {"invoice_id": invoice["invoice_id"], "instalment": 1, "date": paid["value_date"]}
+        new |= {"amount_minor": paid["amount_minor"], "_local": paid["_local"] + 60_000_000}
         self.added["allocation"].append(new)
 
     def change_account(self, entity: int, customer_id: str, day: int, account: str) -> str | None:

@@ -5,26 +5,27 @@ import numpy as np
 from services.sandbox.anomaly_desk import Desk, Row
 from services.sandbox.calendars import month_start, months
 
-TIMES, BEYOND = (5.0, 20.0), 1.2
-NIGHTS = ((22.0, 23.9), (3.6, 5.0))
-JUST_BELOW = (0.94, 0.998)
-BATCH, BATCH_DAYS = (8, 15), 18
-BACK_DAYS, CLOSED_DAY = (22, 70), 8
-CHANGED_DAYS, LEAST_PAID = (1, 15), 12
+# wide and smooth on purpose: nothing here may know from when on a rule speaks
+TIMES = (3.0, 30.0)
+NIGHTS = ((20.0, 23.9), (3.1, 6.0))  # not the hour that a clock may leave out
+JUST_BELOW = (0.85, 0.999)
+BATCH, BATCH_DAYS = (4, 16), (5, 31)
+BACK_DAYS, CLOSED_DAY = (15, 91), 2
+CHANGED_DAYS, LEAST_PAID, LARGE_TIMES = (0, 31), 12, (1.5, 8.0)
 
 
 def unusual_amount(desk: Desk, _wanted: int) -> None:
-    """An invoice or a credit note of 5 to 20 times the customer's own habit, beyond anything it had before."""
+    """An invoice or a credit note of 3 to 30 times the customer's own habit, beyond anything it had before."""
     base = desk.pick(desk.bases) if desk.bases else None
     if base is None:
         return
     past = desk.past(base)
-    amount = max(np.median(past) * desk.rng.uniform(*TIMES), max(past) * BEYOND)
-    if amount > np.median(past) * TIMES[1]:
+    times = float(np.exp(desk.rng.uniform(*np.log(TIMES))))
+    if times * np.median(past) <= max(past):
         return
-    day, minor = desk.working(base["_entity"], base["_day"] + 1), round(amount)
+    day, minor = desk.working(base["_entity"], base["_day"] + 1), round(times * np.median(past))
     desk.begin()
-    why = f"{amount / np.median(past):.0f} times the customer's median"
+    why = f"{times:.0f} times the customer's median"
     if desk.chance(0.75):
         desk.odd("unusual_amount", "invoice", desk.invoice(base, day, minor), why)
     else:
@@ -65,7 +66,7 @@ def account_changed(desk: Desk, _wanted: int) -> None:
     account = desk.account(str(base["payer_account"])[:2])
     desk.begin()
     if desk.chance(0.5):
-        amount = round(middle * desk.rng.uniform(2.5, 6.0))
+        amount = round(middle * desk.rng.uniform(*LARGE_TIMES))
         paid = desk.payment(base, day, amount, payer_account=account)
         desk.odd("account_changed", "payment", paid, "large, from an account never seen")
         return
@@ -93,14 +94,14 @@ def below_approval_limit(desk: Desk, _wanted: int) -> None:
 def round_sums(desk: Desk, wanted: int) -> None:
     """Over some weeks one entity posts credit notes, or invoices, of round or invented amounts."""
     start = desk.at_home()
-    if start is None or desk.history.window.end - start["_day"] < 2 * BATCH_DAYS:
+    if start is None or desk.history.window.end - start["_day"] < 2 * BATCH_DAYS[1]:
         return
     near = [b for b in desk.bases if b["_entity"] == start["_entity"] and b["currency"] == start["currency"]]
-    credit, invented = desk.chance(0.6), desk.chance(0.4)
+    credit, invented, days = desk.chance(0.6), desk.chance(0.4), int(desk.rng.integers(*BATCH_DAYS))
     desk.begin()
     for _ in range(min(int(desk.rng.integers(*BATCH)), max(wanted, BATCH[0]))):
         base = desk.pick(near)
-        day = desk.working(start["_entity"], start["_day"] + int(desk.rng.integers(BATCH_DAYS)))
+        day = desk.working(start["_entity"], start["_day"] + int(desk.rng.integers(days)))
         amount = _invented(desk, base) if invented else _round(desk, base)
         written = {**base, "_day": day}
         row = desk.credit(written, day, amount) if credit else desk.invoice(base, day, amount)

@@ -4,8 +4,9 @@ import re
 
 from services.sandbox.anomaly_desk import Desk, Row
 
-TWIN_DAYS, PAID_TWICE_DAYS = 10, 5
-REBILL_DAYS, ROUNDS = (22, 36), (3, 5)
+# wide and smooth on purpose: nothing here may know from when on a rule speaks
+TWIN_DAYS = (0, 22)
+REBILL_DAYS, AGAIN_DAYS, ROUNDS = (10, 61), (0, 8), (3, 5)
 
 
 def duplicate_invoice(desk: Desk, _wanted: int) -> None:
@@ -16,7 +17,7 @@ def duplicate_invoice(desk: Desk, _wanted: int) -> None:
     number = misspelt(desk, base)
     if number is None:
         return
-    day = desk.working(base["_entity"], base["_day"] + int(desk.rng.integers(0, TWIN_DAYS - 1)))
+    day = desk.working(base["_entity"], base["_day"] + int(desk.rng.integers(*TWIN_DAYS)))
     cents = 0 if desk.chance(0.7) else int(desk.rng.integers(-99, 100))
     amount = max(base["amount_minor"] + cents, 100)
     desk.begin()
@@ -42,12 +43,12 @@ def _transposed(number: str) -> list[str]:
 
 
 def duplicate_payment(desk: Desk, _wanted: int) -> None:
-    """A payment booked once more a few days later, with the reference written a little differently."""
+    """A payment booked once more, up to three weeks later, with the reference written a little differently."""
     rows = [p for p in desk.paid if p["reference"]]
     if not rows:
         return
     base = desk.pick(rows)
-    day = base["_day"] + int(desk.rng.integers(0, PAID_TWICE_DAYS + 1))
+    day = base["_day"] + int(desk.rng.integers(*TWIN_DAYS))
     twin = desk.payment(
         base, desk.working(base["_entity"], day), base["amount_minor"], reference=_rewritten(desk, base)
     )
@@ -80,10 +81,10 @@ def rebill_loop(desk: Desk, _wanted: int) -> None:
 
 
 def credit_and_rebill(desk: Desk, invoice: Row, day: int, amount: int) -> tuple[Row, Row]:
-    """The invoice credited in full on `day`, and billed anew within three days."""
+    """The invoice credited in full on `day`, and billed anew within a week or so."""
     note = desk.credit(invoice, day, amount, invoice_id=invoice["invoice_id"])
     desk.credited(note, invoice)
-    later = desk.working(invoice["_entity"], day + int(desk.rng.integers(0, 3)))
+    later = desk.working(invoice["_entity"], day + int(desk.rng.integers(*AGAIN_DAYS)))
     about = amount if desk.chance(0.5) else max(round(amount * desk.rng.uniform(0.98, 1.02)), 100)
     local = max(desk.moment(later), note["_local"] + 120_000_000)
     return note, desk.invoice(invoice, later, int(about), local=local)

@@ -8,9 +8,11 @@ from services.sandbox.anomaly_twins import credit_and_rebill
 from services.sandbox.clerks import MICROSECONDS_A_DAY, MICROSECONDS_AN_HOUR
 
 CHANGED_A_YEAR = 0.03  # of customers: a new bank, told in good time
-NIGHT_SHARE, NIGHT_HOURS = 0.03, (20.5, 23.6)  # of customers: billed by a job that runs in the evening
-QUARTERLY_SHARE, QUARTERLY_TIMES = 0.03, (6.0, 9.0)
-LATE_DAYS = (2, 13)
+NIGHT_SHARE, NIGHT_HOURS = 0.03, (20.0, 23.9)  # of customers: billed by a job that runs in the evening
+QUARTERLY_SHARE, QUARTERLY_TIMES = 0.03, (3.0, 12.0)
+LATE_DAYS = 6.0  # in the mean: one in twelve comes after more than two weeks
+CORRECTED_DAYS = (2, 46)
+REFUNDED_SHARE, REFUND_DAYS = 0.004, (3, 40)  # of payments: money paid in error goes back to where it came from
 
 
 def put_in(desk: Desk, wanted: int) -> None:
@@ -18,6 +20,7 @@ def put_in(desk: Desk, wanted: int) -> None:
     _new_banks(desk)
     _billed_at_night(desk)
     _quarterly(desk)
+    _refunds(desk)
     for _ in range(wanted if desk.bases else 0):
         _flat_credit(desk)
         _late_credit(desk)
@@ -66,6 +69,16 @@ def _quarterly(desk: Desk) -> None:
             desk.invoice(rows[0], desk.working(rows[0]["_entity"], day), amount)
 
 
+def _refunds(desk: Desk) -> None:
+    """Some payments go back in whole or in part, to the account that they came from."""
+    for paid in desk.paid:
+        day = paid["_day"] + int(desk.rng.integers(*REFUND_DAYS))
+        if not desk.chance(REFUNDED_SHARE) or day >= desk.history.window.end - 5:
+            continue
+        share = 1.0 if desk.chance(0.5) else desk.rng.uniform(0.1, 1.0)
+        desk.payment(paid, desk.working(paid["_entity"], day), -round(paid["amount_minor"] * share))
+
+
 def _flat_credit(desk: Desk) -> None:
     """A flat discount, in whole fifties, on any day."""
     base = desk.pick(desk.bases)
@@ -74,10 +87,11 @@ def _flat_credit(desk: Desk) -> None:
 
 
 def _late_credit(desk: Desk) -> None:
-    """A credit note booked up to two weeks after its date, now and then in the month after."""
+    """A credit note booked days after its date, a few of them weeks later and in the month after."""
     base = desk.pick(desk.bases)
-    known = desk.working(base["_entity"], base["_day"] + int(desk.rng.integers(*LATE_DAYS)))
-    desk.credit(base, base["_day"], round(desk.usual(base) * 0.4), _local=desk.moment(known))
+    known = desk.working(base["_entity"], base["_day"] + 1 + int(desk.rng.exponential(LATE_DAYS)))
+    if known < desk.history.window.end:
+        desk.credit(base, base["_day"], round(desk.usual(base) * 0.4), _local=desk.moment(known))
 
 
 def _corrected(desk: Desk) -> None:
@@ -85,6 +99,6 @@ def _corrected(desk: Desk) -> None:
     base = desk.pick(desk.bases)
     amount = desk.usual(base)
     invoice = desk.invoice(base, base["_day"], amount)
-    day = desk.working(base["_entity"], base["_day"] + int(desk.rng.integers(4, 20)))
+    day = desk.working(base["_entity"], base["_day"] + int(desk.rng.integers(*CORRECTED_DAYS)))
     if day < desk.history.window.end - 5:
         credit_and_rebill(desk, invoice, day, amount)

@@ -67,9 +67,15 @@ def test_what_is_said_of_customers_of_whom_there_is_little_to_say(drawn_facts: D
             I          | one         | 5          | 60:1000
             D          | disputed    | 5          | 60:1000
             O          | overdue     | 5          | 10:1000
+            P          | overdue     | 5          | 10:1000
             """,
             credit_note="credit_note_id | customer_id | issue_date | amount_minor\nC | credits | 9 | -50",
-            dispute="dispute_id | customer_id | invoice_id | opened_on | status\nX | disputed | D | 8 | open",
+            dispute="""
+            dispute_id | customer_id | invoice_id | opened_on | status
+            X          | disputed    | D          | 8         | open
+            Y          | overdue     | O          | 8         | open
+            Z          | overdue     | O          | 9         | open
+            """,
         ),
         instant("40"),
     )
@@ -78,8 +84,33 @@ def test_what_is_said_of_customers_of_whom_there_is_little_to_say(drawn_facts: D
     for customer in ("one", "overdue"):
         assert found[customer][0] == "pooled"
         assert str(found[customer][1]).startswith("0 settled invoices of this customer")
+        assert "disputed" not in str(found[customer][1])  # two cases about one of two invoices
     assert found["disputed"][0] == "pooled"
     assert "all that is open is disputed" in str(found["disputed"][1])
+
+
+def test_amounts_without_a_rate_are_said_and_are_no_zero(drawn_facts: Draw, instant: Instant) -> None:
+    facts = drawn_facts(
+        invoice="""
+        invoice_id | customer_id | issue_date | currency | owed
+        I1         | part        | 5          | EUR      | 10:1000
+        I2         | part        | 5          | EUR      | 10:1000
+        I3         | part        | 5          | EUR      | 10:1000
+        I4         | part        | 5          | USD      | 10:1000
+        J          | nothing     | 5          | USD      | 10:1000
+        """,
+        allocation="invoice_id | date | amount_minor\nI1 | 9 | 1000\nI2 | 9 | 1000\nI3 | 9 | 1000",
+    )
+    found = availabilities(facts, instant("40"))
+    assert found["part"] == (
+        "pooled",
+        "no exchange rate was known for 1 open receivables and 1 of those of a year: amounts leave them out; "
+        "load exchange rates",
+    )
+    assert found["nothing"] == (
+        "none",
+        "no exchange rate was known for anything it owes or bought in a year: load exchange rates",
+    )
 
 
 def test_who_is_in_default_or_long_gone_is_said_to_be(drawn_facts: Draw, instant: Instant) -> None:
@@ -140,7 +171,7 @@ S1       | A           | 6          | 300000       | open
 S2       | A           | 7          | 900000       | open
 S3       | A           | 8          | 100000       | open
 """
-SETTINGS = LimitSettings(appetite=100, lgd=0.5, capacity_factor=2.0, round_to=500)
+SETTINGS = LimitSettings(appetite_share=0.01, lgd=0.5, capacity_factor=2.0, round_to=500)
 
 
 def limits(
@@ -158,7 +189,12 @@ def test_the_limit_is_the_smaller_of_risk_and_capacity_rounded_down(drawn_facts:
     assert (safe.limit_minor, safe.decided_by) == (1_000_000, "capacity")
     assert (safe.exposure_minor, safe.used_share, safe.on_file_share) == (600_000, 0.6, 0.5)
     risky, _ = limits(facts, instant("40"), score(pd=0.03), SETTINGS)
-    assert (risky.limit_minor, risky.decided_by) == (650_000, "risk")  # 100 / (0.03 x 0.5) = 6,666.67
+    # 1 % of the 6,000.00 bought in the last year is 60.00; 60 / (0.03 x 0.5) = 4,000.00
+    assert (risky.limit_minor, risky.decided_by) == (400_000, "risk")
+    capped, _ = limits(facts, instant("40"), score(pd=0.03), replace(SETTINGS, appetite_cap=30))
+    assert (capped.limit_minor, capped.decided_by) == (200_000, "risk")  # 30 / 0.015
+    above, _ = limits(facts, instant("40"), score(pd=0.03), replace(SETTINGS, appetite_cap=61))
+    assert above == risky
 
 
 def test_orders_that_do_not_fit_are_blocked_and_a_later_smaller_one_may_fit(
@@ -213,7 +249,16 @@ def test_no_score_no_limit(drawn_facts: Draw, instant: Instant) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"appetite": -1}, {"lgd": 0.0}, {"lgd": 1.1}, {"capacity_factor": -1.0}, {"round_to": 0}, {"fallback_days": 0}],
+    [
+        {"appetite_share": -0.1},
+        {"appetite_share": 1.1},
+        {"appetite_cap": -1},
+        {"lgd": 0.0},
+        {"lgd": 1.1},
+        {"capacity_factor": -1.0},
+        {"round_to": 0},
+        {"fallback_days": 0},
+    ],
 )
 def test_a_policy_that_cannot_be_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(BadSetting, match="allowed"):
@@ -277,7 +322,7 @@ def test_small_changes_that_go_with_a_better_grade_are_named_smallest_first() ->
 
 
 def test_no_change_is_offered_for_what_is_not_there_to_change() -> None:
-    fine = CUSTOMER | {"days_late_share_late_90d": 0.0, "worst_overdue_days": None, "limit_utilisation": None}
+    fine = CUSTOMER | {"days_late_share_late_90d": 0.0, "worst_overdue_days": 0.0, "limit_utilisation": None}
     fine |= {"tenure_days": 1.0}
     assert all(change.moves(fine, step) is None for change in CHANGES for step in change.steps)
     assert counterfactuals(by_hand(), pl.DataFrame([fine])) == []
@@ -334,3 +379,19 @@ def test_the_ledgers_own_lgd_knows_nothing_that_was_learnt_after_any_entitys_cut
     asked_for = ScoredCustomers(book, SimpleNamespace(rule=RULE), subjects, [])  # type: ignore[arg-type]
     with pytest.raises(BadInput, match="only 0 receivables in default have closed"):
         own_lgd(asked_for)
+
+
+def test_an_lgd_is_that_of_the_entities_asked_about(drawn_facts: Draw, instant: Instant) -> None:
+    rows = [(entity, f"I{k}") for entity in "EF" for k in range(20)]
+    facts = drawn_facts(
+        invoice="entity_id | invoice_id | issue_date | owed\n" + "".join(f"{e} | {i} | 5 | 20:100\n" for e, i in rows),
+        allocation="entity_id | invoice_id | date | amount_minor | kind\n"
+        + "".join(f"{e} | {i} | 150 | 100 | {'write_off' if e == 'E' else 'payment'}\n" for e, i in rows),
+    )
+    book = Book(facts)
+
+    def told(*entities: str) -> float:
+        subjects = pl.concat([book.customers_as_of(instant("200"), entity) for entity in entities])
+        return own_lgd(ScoredCustomers(book, SimpleNamespace(rule=RULE), subjects, []))  # type: ignore[arg-type]
+
+    assert (told("E"), told("F"), told("E", "F")) == (1.0, 0.0, 0.5)

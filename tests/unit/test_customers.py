@@ -8,7 +8,7 @@ import pytest
 
 from features.book import Book
 from features.catalogue import FAMILIES
-from features.customer_catalogue import FALLS, FREE, RISES, customer_catalogue, direction
+from features.customer_catalogue import FALLS, FREE, NOT_READ, RISES, customer_catalogue, direction
 from features.customer_events import losses, unapplied
 from features.customers import DefaultRule
 from features.errors import BadSetting, NotFound
@@ -176,6 +176,64 @@ def test_a_default_on_the_snapshots_own_day_is_in_its_window(drawn_facts: Draw) 
     assert outcomes(written)["2024-03-01"] == (True, "written_off")
     told = "attribute_id | customer_id | name | day | value\nx | A | insolvent | 61 | 1"
     assert outcomes(ledger(drawn_facts, "200:1000", customer_attribute=told))["2024-03-01"] == (True, "insolvent")
+
+
+def test_what_is_dated_back_is_a_default_from_when_it_was_told(drawn_facts: Draw, instant: Instant) -> None:
+    written = """invoice_id | date | amount_minor | kind | known_at | allocation_id
+    O1 | 205 | 100 | payment | 205 | z
+    I  | 58  | 1000 | write_off | 64 | w
+    I  | 58  | 900  | write_off | 200 | w
+    """
+    book = Book(drawn_facts(invoice=OTHERS.format(issue="5", owed="45:1000"), payment=MONEY, allocation=written))
+    assert causes(book)["2024-03-01"] is None  # day 61: nobody knew
+    rows = book.defaults(book.snapshots(date(2024, 3, 1), date(2024, 3, 2)), RULE).filter(pl.col("customer_id") == "A")
+    assert rows.select("default_day", "default_reason").row(0) == (date(2024, 3, 4), "written_off")
+    told = "attribute_id | customer_id | name | day | value | known_at\nx | A | insolvent | 58 | 1 | 70"
+    failed = ledger(drawn_facts, "200:1000", customer_attribute=told)
+    assert causes(failed)["2024-03-01"] is None
+    assert outcomes(failed)["2024-03-01"] == (True, "insolvent")
+
+
+def test_nothing_overdue_is_the_lowest_value_and_not_a_missing_one(drawn_facts: Draw, instant: Instant) -> None:
+    book = ledger(drawn_facts, "40:1000", "I | 60 | 1000 | payment\n")
+    days = ["30", "40.5", "42.5", "70"]  # open, due today, a day late and more, settled
+    rows = [
+        book.customer_features(book.customers_as_of(instant(day)).filter(pl.col("customer_id") == "A")).row(
+            0, named=True
+        )
+        for day in days
+    ]
+    assert [row["worst_overdue_days"] for row in rows] == [0.0, 0.0, 2.0, 0.0]
+    assert [row["overdue_share"] for row in rows] == [0.0, 0.0, 1.0, 0.0]
+    never_null = {"worst_overdue_days", "overdue_share", "lost_count", "lost_cents", "late_31_count_90d"}
+    never_null |= {f"overdue_{days}_{what}" for days in (0, 30, 60, 90) for what in ("count", "cents")}
+    nobody = Book(drawn_facts(customer="customer_id\nNEW"))
+    (row,) = nobody.customer_features(nobody.customers_as_of(instant("30"))).to_dicts()
+    assert {name for name in RISES if row[name] is not None} == never_null | {
+        "late_61_count_365d",
+        "late_91_count_365d",
+    }
+
+
+def test_a_receivable_is_disputed_as_long_as_any_of_its_cases(drawn_facts: Draw, instant: Instant) -> None:
+    facts = drawn_facts(
+        invoice="invoice_id | issue_date | owed\nI | 5 | 20:100 30:100\nJ | 5 | 20:100",
+        allocation="invoice_id | instalment | date | amount_minor\nI | 1 | 60 | 100",
+        dispute="""
+        dispute_id | customer_id | invoice_id | opened_on | known_at | status
+        X          | A           | I          | 10        | 10       | open
+        X          | A           | I          | 10        | 40       | resolved
+        Y          | A           | I          | 20        | 20       | open
+        Y          | A           | I          | 20        | 70       | resolved
+        Z          | A           | -          | 20        | 20       | open
+        """,
+    )
+    book = Book(facts)
+    told = [
+        book.customer_features(book.customers_as_of(instant(day)))["disputed_open_count"].item()
+        for day in ("9", "15", "30", "50", "65", "75")
+    ]
+    assert told == [0.0, 2.0, 2.0, 2.0, 1.0, 0.0]
 
 
 def test_a_window_is_open_as_long_as_payments_in_it_are_usually_still_to_be_learnt(
@@ -365,10 +423,10 @@ def test_no_more_is_lost_than_was_at_risk(drawn_facts: Draw, instant: Instant) -
 
 def test_every_feature_has_one_declared_direction_and_none_of_lateness_is_free() -> None:
     declared = {d.name for d in customer_catalogue()}
-    assert declared == RISES | FALLS | FREE
-    assert len(declared) == len(RISES) + len(FALLS) + len(FREE)
+    assert declared == RISES | FALLS | FREE | NOT_READ
+    assert len(declared) == len(RISES) + len(FALLS) + len(FREE) + len(NOT_READ)
     late = {name for name in declared if "late" in name and "count" not in name and "std" not in name}
-    late |= {name for name in declared if name.startswith("overdue_")} | {"late_61_count_365d", "late_91_count_365d"}
+    late |= {name for name in declared if name.startswith(("overdue_", "worst_overdue"))} | {"late_61_count_365d", "late_91_count_365d"}
     assert {name for name in late if direction(name) == 0} == set()
     assert not {d.name for d in FAMILIES["this invoice"]} & declared
 
