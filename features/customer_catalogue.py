@@ -37,9 +37,7 @@ LEFT_OUT = {
     "overdue_share",  # declared below, so that it is 0 where nothing is owed
 }
 # What answers need beside the figures, and no model reads.
-NOT_READ = frozenset(
-    {"oldest_overdue_days", "valued_open_count", "valued_invoiced_count_365d", "disputed_open_count"}
-)
+NOT_READ = frozenset({"oldest_overdue_days", "valued_open_count", "valued_invoiced_count_365d", "disputed_open_count"})
 # Facts about the customer that say it has failed already: they are outcomes, not signals.
 NOT_SIGNALS = ("insolvent", "legal_hold")
 
@@ -81,7 +79,7 @@ CREDIT: tuple[Declaration, ...] = (
         "share of the open amount that is overdue, 0 where nothing is owed",
     ),
     Feature("disputed_open_count", Count(), event="disputed_open", doc="open receivables with an open dispute"),
-    Feature("valued_open_count", Count("open_cents"), event="open", doc="open receivables whose exchange rate is known"),
+    Feature("valued_open_count", Count("open_cents"), event="open", doc="open receivables whose rate is known"),
     Feature(
         "valued_invoiced_count_365d",
         Count("amount_cents"),

@@ -9,7 +9,7 @@ import polars as pl
 from features.events import HEAD, cents
 from features.facts import Facts
 from features.ledger import RECEIVABLE, SETTLES, SPAN, receivable_versions
-from features.masters import Masters
+from features.masters import CUSTOMER, Masters
 
 
 def customer_event_frames(facts: Facts, states: pl.DataFrame, masters: Masters) -> dict[str, pl.DataFrame]:
@@ -58,28 +58,31 @@ def losses(facts: Facts) -> pl.DataFrame:
     )
 
 
-def unapplied(facts: Facts) -> pl.DataFrame:
+def unapplied(facts: Facts, customers: pl.DataFrame | None = None) -> pl.DataFrame:
     """Payments as long as something of them is not allocated: payment_id and the columns of `left_over`.
 
-    Not while some of it is allocated to another currency by an amount that nobody told.
+    Not while some of it is allocated to another currency by an amount that nobody told. With `customers`, a frame with
+    their CUSTOMER columns, only theirs.
     """
-    money = facts.spans("payment").drop_nulls("customer_id").filter(pl.col("amount_minor") > 0)
-    spent = facts.spans("allocation").filter(pl.col("kind") == "payment").rename({"from_id": "payment_id"})
     key = ("entity_id", "payment_id")
+    money = _of(facts.spans("payment").drop_nulls("customer_id").filter(pl.col("amount_minor") > 0), customers, key)
+    spent = facts.spans("allocation").filter(pl.col("kind") == "payment").rename({"from_id": "payment_id"})
     own = money.group_by(key).agg(_own=pl.col("currency").first())
     # what is paid in one currency for another counts in its own, where the books say how much of it that was
     part = pl.when(pl.col("currency") == pl.col("_own")).then("amount_minor").otherwise("paid_minor")
     return left_over(money, spent.join(own, on=key).with_columns(part_minor=part), key)
 
 
-def unbilled(facts: Facts) -> pl.DataFrame:
+def unbilled(facts: Facts, customers: pl.DataFrame | None = None) -> pl.DataFrame:
     """Open orders as long as invoices leave something of them to bill: order_id and the columns of `left_over`.
 
-    An invoice in another currency than its order bills nothing of it: cents of one are no cents of the other.
+    An invoice in another currency than its order bills nothing of it: cents of one are no cents of the other. With
+    `customers`, a frame with their CUSTOMER columns, only theirs.
     """
-    orders = facts.spans("order").filter(pl.col("status") == "open", pl.col("amount_minor") > 0)
+    key = ("entity_id", "order_id", "currency")
+    orders = _of(facts.spans("order").filter(pl.col("status") == "open", pl.col("amount_minor") > 0), customers, key)
     billed = facts.spans("invoice").drop_nulls("order_id").with_columns(part_minor="amount_minor")
-    return left_over(orders, billed, ("entity_id", "order_id", "currency"))
+    return left_over(orders, billed, key)
 
 
 def left_over(wholes: pl.DataFrame, parts: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:
@@ -88,6 +91,7 @@ def left_over(wholes: pl.DataFrame, parts: pl.DataFrame, key: tuple[str, ...]) -
     wholes  key, customer_id, currency, amount_minor and the span of each version
     parts   key, part_minor and the span of each version; while one stands that is null, nobody can tell what is left
     """
+    parts = parts.join(wholes, on=key, how="semi")
     states = _states(wholes, parts, key)
     part = pl.col("part_minor")
     sums = _taken(states, parts, key).group_by("_state").agg(part.sum(), _told=part.is_not_null().all())
@@ -99,6 +103,13 @@ def left_over(wholes: pl.DataFrame, parts: pl.DataFrame, key: tuple[str, ...]) -
         .rename({"moment": "known_from", "until": "known_to"})
         .sort(*key, "known_from")
     )
+
+
+def _of(rows: pl.DataFrame, customers: pl.DataFrame | None, key: tuple[str, ...]) -> pl.DataFrame:
+    """Every version of what was ever one of the `customers`', or of everything."""
+    if customers is None:
+        return rows
+    return rows.join(rows.join(customers, on=CUSTOMER, how="semi"), on=key, how="semi")
 
 
 def _states(wholes: pl.DataFrame, parts: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:

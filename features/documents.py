@@ -32,7 +32,7 @@ DOCUMENT: dict[str, pl.DataType] = {
     "account_on_file": pl.String(),  # of the payer, as known then
     "count": pl.Int64(),  # documents of a feed's day
     "known_day": pl.Date(),  # where the entity is
-    "hour": pl.Float64(),  # where the entity is, 0 to 24
+    "hour": pl.Float64(),  # on the clocks where the entity is, 0 to below 24
     "cutoff": INSTANT,  # just after it was learnt
 }
 _MILLISECOND = timedelta(milliseconds=1)
@@ -156,9 +156,18 @@ def _customers(facts: Facts) -> pl.DataFrame:
 
 def _local(rows: pl.DataFrame, zones: pl.DataFrame) -> pl.DataFrame:
     """With `known_day` and `hour` where the entity is; what has no day of its own is of the day it was known."""
-    timed = with_day_start(with_day_of(rows, "known_at", zones, "known_day"), "known_day", zones, "_start")
-    hour = (pl.col("known_at") - pl.col("_start")).dt.total_milliseconds() / 3_600_000
-    return timed.with_columns(hour=hour, day=pl.coalesce("day", "known_day")).drop("_start")
+    timed = with_day_of(rows, "known_at", zones, "known_day").with_columns(hour=_hour(zones))
+    return timed.with_columns(day=pl.coalesce("day", "known_day"))
+
+
+def _hour(zones: pl.DataFrame) -> pl.Expr:
+    """What the clocks show where the entity is: 0.5 is there twice on the day on which they go back at one."""
+    found = [pl.lit(None, pl.Float64)]
+    for (time_zone,), rows in zones.group_by("time_zone", maintain_order=True):
+        local = pl.col("known_at").dt.convert_time_zone(str(time_zone)).dt.replace_time_zone(None)
+        hour = (local - local.dt.truncate("1d")).dt.total_milliseconds() / 3_600_000
+        found.append(pl.when(pl.col("entity_id").is_in(rows["entity_id"].to_list())).then(hour))
+    return pl.coalesce(found)
 
 
 def _feed_days(booked: pl.DataFrame, zones: pl.DataFrame) -> pl.DataFrame:

@@ -25,8 +25,8 @@ def exposures(subjects: pl.DataFrame, facts: Facts, states: pl.DataFrame, master
     owed = states.filter(pl.col("open_minor") > 0)
     frames = {
         "open_minor": owed.select(*CUSTOMER, "currency", *SPAN, minor="open_minor"),
-        "unbilled_minor": unbilled(facts).select(*CUSTOMER, "currency", *SPAN, minor="left_minor"),
-        "unapplied_minor": unapplied(facts).select(*CUSTOMER, "currency", *SPAN, minor="left_minor"),
+        "unbilled_minor": unbilled(facts, subjects).select(*CUSTOMER, "currency", *SPAN, minor="left_minor"),
+        "unapplied_minor": unapplied(facts, subjects).select(*CUSTOMER, "currency", *SPAN, minor="left_minor"),
     }
     held = pl.concat(_held(subjects, frame).with_columns(part=pl.lit(part)) for part, frame in frames.items())
     sums = held.group_by(*CUSTOMER, "cutoff", "currency").agg(
@@ -57,7 +57,7 @@ def open_orders(subjects: pl.DataFrame, facts: Facts, masters: Masters) -> pl.Da
 
     CUSTOMER, order_id, order_date, currency, unbilled_minor and home_unbilled_minor as in `exposures`.
     """
-    told = unbilled(facts).select(*CUSTOMER, "order_id", "order_date", "currency", *SPAN, minor="left_minor")
+    told = unbilled(facts, subjects).select(*CUSTOMER, "order_id", "order_date", "currency", *SPAN, minor="left_minor")
     rows = _held(subjects, told).rename({"minor": "unbilled_minor"})
     rows = rows.with_columns(pl.lit(0, pl.Int64).alias(part) for part in PARTS if part != "unbilled_minor")
     return (

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from features.facts import Facts
 from features.lake import Lake
-from models.anomalies.alerts import Alert, Budget
+from models.anomalies.alerts import GOES_ON, Alert, Budget
 from models.anomalies.model import EXPECTED_RATE
 from models.anomalies.wording import money
 from models.champion import ANOMALIES, ready
@@ -120,7 +120,8 @@ def _table(told: Found) -> Table:
     table.add_column("document, and why", ratio=1, overflow="fold")
     for alert in told.alerts:
         more = f" and {len(alert.documents) - 1} more" if len(alert.documents) > 1 else ""
-        why = f"{alert.table} {alert.record_id}{more}\n{alert.evidence[0].words}"
+        goes_on = "".join(f"; {e.words}" for e in alert.evidence[1:] if e.rule == GOES_ON)
+        why = f"{alert.table} {alert.record_id}{more}\n{alert.evidence[0].words}{goes_on}"
         where = f"{alert.entity_id} {alert.day}\n{alert.kind}"
         table.add_row(f"{alert.alert_id}\n{alert.chance:.2f}", Text(where), Text(why))
     return table

@@ -118,3 +118,19 @@ def credit_explain(
     from pipelines.credit_commands import show_explanation
 
     show_explanation(customer, as_of=as_date(as_of), entity=entity, lake=lake, mlruns=mlruns)
+
+
+@app.command("portfolio")
+def credit_portfolio(
+    data: Annotated[Path, typer.Option(help="The rows to score, .csv or .parquet.", metavar="FILE")],
+    mapping: Annotated[str, typer.Option(help="The mapping that the model was trained with.", metavar="M")],
+    out: Out = None,
+    mlruns: Models = None,
+) -> None:
+    """Score a portfolio table with the model of `duecast train credit-risk --data FILE --mapping M`.
+
+    Example:  duecast credit portfolio --data new.csv --mapping uci-credit-default --out scores.parquet
+    """
+    from pipelines.credit_portfolio_commands import show_portfolio
+
+    show_portfolio(data=data, mapping=mapping, out=out, mlruns=mlruns)

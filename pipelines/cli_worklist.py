@@ -30,7 +30,9 @@ def worklist(
         float, typer.Option(help="What money costs, in percent a year.", metavar="PERCENT", min=0, max=1000)
     ] = 8.0,
     contact_cost: Annotated[float, typer.Option(help="Of one contact, in the entity's currency.", min=0)] = 2.0,
-    gap_days: Annotated[int, typer.Option(help="Days between two contacts of a customer.", min=0)] = 7,
+    gap_days: Annotated[
+        int, typer.Option(help="Days between two contacts of a customer; after a draw, the horizon at least.", min=0)
+    ] = 7,
     per_month: Annotated[int, typer.Option(help="Contacts of a customer in 30 days.", min=1)] = 3,
     entity: Annotated[str | None, typer.Option(help="Only this entity.", metavar="ID")] = None,
     as_of: Annotated[

@@ -49,6 +49,8 @@ def train_and_show(
     if (data is None) != (mapping is None):
         raise BadSetting("a portfolio needs both --data FILE and --mapping M; allowed: both, or neither for the lake")
     settings = read_settings(lake=lake, mlruns=mlruns)
+    if materiality is not None and materiality < 0:
+        raise BadSetting(f"--materiality is {materiality}; allowed: 0 or more, whole units of the entity's currency")
     ruled = {
         "horizon_days": horizon_days,
         "late_days": late_days,
@@ -92,10 +94,10 @@ def show_scores(
         f"{min(SHOWN, len(graded))} of {len(told)} customers, the riskiest first; "
         f"{failed} are in default already, of {silent} nothing can be said"
     )
-    table = _table(title, "customer", "PD", "score", "grade", "because")
+    table = credit_table(title, "customer", "PD", "score", "grade", "because")
     for score in graded[:SHOWN]:
         table.add_row(_whom(score), _percent(score.pd), _points(score.score), score.grade or "", _because(score))
-    _show(table, told, out)
+    show_rows(table, told, out)
 
 
 def show_limits(
@@ -110,19 +112,21 @@ def show_limits(
     """Every customer's limit: all to `out`, the most used on the screen; then the orders that would be blocked."""
     limits, blocked = limits_of(_asked(as_of, entity, lake, mlruns), settings)
     title = f"{min(SHOWN, len(limits))} of {len(limits)} limits, the most used first"
-    table = _table(title, "customer", "exposure", "limit", "used", "on file", "by")
+    table = credit_table(title, "customer", "exposure", "limit", "used", "on file", "by")
     for limit in sorted(limits, key=lambda one: -(one.used_share or 0.0))[:SHOWN]:
         table.add_row(
             _whom(limit),
             _amount(limit.exposure_minor, limit.currency),
             _amount(limit.limit_minor, limit.currency),
-            _used(limit.used_share),
+            used_words(limit.used_share),
             _amount(limit.on_file_minor, limit.currency),
             escape(limit.decided_by or limit.availability_reason or ""),
         )
-    _show(table, limits, out)
+    show_rows(table, limits, out)
     if blocked:
-        preview = _table(f"{len(blocked)} open orders would be blocked", "customer", "order", "unbilled", "because")
+        preview = credit_table(
+            f"{len(blocked)} open orders would be blocked", "customer", "order", "unbilled", "because"
+        )
         for order in blocked[:SHOWN]:
             amount = f"{_amount(order.unbilled_minor, order.currency)} {order.currency}"
             preview.add_row(_whom(order), escape(order.order_id), amount, escape(order.why))
@@ -144,7 +148,7 @@ def show_losses(
     if own:
         settings = LossSettings(own_lgd(asked), settings.discount_rate, settings.count_orders)
     losses = losses_of(asked, settings)
-    table = _table(f"expected loss, LGD {settings.lgd:.1%}", "entity", "exposure", "expected loss", "not figured")
+    table = credit_table(f"expected loss, LGD {settings.lgd:.1%}", "entity", "exposure", "expected loss", "not figured")
     for entity_id, currency in sorted({(loss.entity_id, loss.currency) for loss in losses}):
         own_rows = [loss for loss in losses if (loss.entity_id, loss.currency) == (entity_id, currency)]
         told = [loss.loss_minor for loss in own_rows if loss.loss_minor is not None]
@@ -152,7 +156,7 @@ def show_losses(
         exposure = sum(loss.ead_minor for loss in own_rows)
         amounts = (_amount(minor, currency) for minor in (exposure, sum(told), gap))
         table.add_row(f"{entity_id} {currency}", *amounts)
-    _show(table, losses, out)
+    show_rows(table, losses, out)
 
 
 def show_explanation(
@@ -172,7 +176,7 @@ def show_explanation(
     if score.availability_reason:
         screen.print(escape(f"{score.availability}: {score.availability_reason}"))
     if score.typical_score is not None:
-        table = _table("points that add up to the score", "reason", "points", "words")
+        table = credit_table("points that add up to the score", "reason", "points", "words")
         table.add_row("typical", _points(score.typical_score), "where every customer starts")
         for reason in score.reasons:
             table.add_row(reason.code, f"{reason.points:+.1f}", escape(reason.words))
@@ -190,7 +194,7 @@ def backtest_tables(found: CreditEvaluation) -> list[Table]:
         f"{data['snapshots']:,} snapshots, {data['defaulted_customers']} of {data['customers']} customers in default "
         f"within {data['horizon_days']} days"
     )
-    table = _table(title, "", *MEASURES)
+    table = credit_table(title, "", *MEASURES)
     for who, figures in found.measures.items():
         cells = [f"{m.value:.3f}\n{m.interval.low:.3f}–{m.interval.high:.3f}" for m in figures.values()]
         table.add_row(who, *cells)
@@ -199,7 +203,7 @@ def backtest_tables(found: CreditEvaluation) -> list[Table]:
 
 def folds_tables(found: CrossValidation) -> list[Table]:
     """The cross-validation as two tables: every forecaster's means and spreads, and our grades."""
-    table = _table("mean ± standard deviation over all folds", "", *MEASURES)
+    table = credit_table("mean ± standard deviation over all folds", "", *MEASURES)
     for who, figures in found.summary().items():
         table.add_row(who.replace("_", "\n"), *(f"{mean:.4f}\n±{spread:.4f}" for mean, spread in figures.values()))
     return [table, grades_table(found.grades)]
@@ -207,7 +211,7 @@ def folds_tables(found: CrossValidation) -> list[Table]:
 
 def grades_table(grades: Iterable[GradeRow]) -> Table:
     """Grades with what they state and what happened."""
-    table = _table("grades", "grade", "rows", "stated PD", "defaulted", "95 % interval")
+    table = credit_table("grades", "grade", "rows", "stated PD", "defaulted", "95 % interval")
     for row in grades:
         bounds = f"{row.low:.2%} to {row.high:.2%}"
         table.add_row(row.grade, f"{row.count:,}", f"{row.mean_pd:.2%}", f"{row.rate:.2%}", bounds)
@@ -221,7 +225,8 @@ def _asked(
     return scored_customers(Lake(settings.lake), settings.mlruns, as_of=as_of, entity=entity, customer=customer)
 
 
-def _show(table: Table, rows: Sequence[object], out: Path | None) -> None:
+def show_rows(table: Table, rows: Sequence[object], out: Path | None) -> None:
+    """All `rows` to `out`, where there is one; the table on the screen."""
     if out is not None:
         write_rows(rows, out)
     screen = console()
@@ -229,11 +234,12 @@ def _show(table: Table, rows: Sequence[object], out: Path | None) -> None:
     screen.print("All of them: --out FILE.parquet" if out is None else f"Written: {out}")
 
 
-def _table(title: str, *columns: str) -> Table:
+def credit_table(title: str, *columns: str) -> Table:
+    """An empty table; words to the left, numbers to the right."""
     table = Table(title=title, title_justify="left", width=WIDTH, pad_edge=False, box=SIMPLE_HEAD)
     wide = {"because", "words", "by"}
     for name in columns:
-        numeric = name not in {"", "customer", "entity", "grade", "reason", "order", *wide}
+        numeric = name not in {"", "id", "customer", "entity", "grade", "reason", "order", *wide}
         table.add_column(
             name.replace("_", "\n"), justify="right" if numeric else "left", ratio=1 if name in wide else None
         )
@@ -253,7 +259,8 @@ def _percent(share: float | None) -> str:
     return "" if share is None else f"{share:.1%}"
 
 
-def _used(share: float | None) -> str:
+def used_words(share: float | None) -> str:
+    """How much of a limit is used; far above it no digits are told."""
     return ">999 %" if share is not None and share > MOST_SHOWN_SHARE else _percent(share)
 
 

@@ -43,7 +43,7 @@ def read_portfolio(path: Path, spec: PortfolioSpec, *, with_target: bool = True)
     """The READ table: id, target and categories as text, numbers as Float64, null where missing; nothing else.
 
     `NotFound` for a file that is not there, `BadSetting` for a suffix nobody reads, `BadInput` naming row, column and
-    value for what is no number, an id that is missing or given twice, a column that is not there.
+    value for what is no number, an id that is missing or given twice, a column that is not there or there twice.
     """
     raw = _raw(path)
     texts = (spec.id, *([spec.target.column] if with_target else []), *spec.category_columns)
@@ -51,6 +51,8 @@ def read_portfolio(path: Path, spec: PortfolioSpec, *, with_target: bool = True)
     for name in wanted:
         if name not in raw.columns:
             raise BadInput(f"{path}: no column {name!r}; it has: {', '.join(raw.columns)}{nearest(name, raw.columns)}")
+        if path.suffix == ".csv" and f"{name}_duplicated_0" in raw.columns:
+            raise BadInput(f"{path}: the column {name!r} is there more than once; allowed: once")
     told = raw.select(_texts(raw[name], path).str.strip_chars() for name in wanted)
     told = told.with_columns(pl.when(~pl.all().is_in(spec.missing)).then(pl.all()))
     _require_ids(told[spec.id], path)

@@ -16,11 +16,12 @@ from features.facts import Facts
 from features.lake import Appended, Lake
 from features.tables import CONTACT
 from models.champion import CONTACT_EFFECT, PAYMENT_DATE, champion, ready
+from models.worklist.draws import SOURCE
 from models.worklist.effect import ContactEffect, why_not_learnt
+from models.worklist.rows import Row
 from models.worklist.settings import WorklistSettings
-from models.worklist.worklist import Row, Worklist, merged, worklist
+from models.worklist.worklist import Worklist, merged, worklist
 
-SOURCE = "duecast"
 ID_LENGTH = 24
 Step = Callable[[str], None]
 
@@ -35,7 +36,7 @@ def run_worklist(
     stale: Sequence[str] = (),
     step: Step = lambda _: None,
 ) -> Worklist:
-    """The list for every entity of the lake, or the one named.
+    """The list for every entity of the lake, or the one named. Draws of its day that were recorded stand.
 
     as_of  with what was known before that day began (where each entity is); None: with all there is
     stale  why it is not known who has paid; holds everybody

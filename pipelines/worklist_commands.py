@@ -1,16 +1,19 @@
 """What `duecast worklist` does: make the list, show it, write it, record it; train what it rests on."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from features.errors import BadSetting
 from features.lake import Lake
+from models.worklist.rows import Row
 from models.worklist.settings import WorklistSettings
-from models.worklist.worklist import HeldRow, Row, Worklist
+from models.worklist.worklist import HeldRow, Worklist
 from pipelines.screen import WIDTH, console
 from pipelines.worklist import as_frame, as_json, record, run_worklist
 from pipelines.worklist_training import TrainedEffect, train_effect
@@ -53,11 +56,7 @@ def show_worklist(
             stale=() if despite_stale else silent,
             step=status.update,
         )
-    screen.print(worklist_table(made))
-    if made.held:
-        screen.print(held_table(made))
-    for silence in silent:
-        screen.print(f"[yellow]![/yellow] stale: {escape(silence)}")
+    _show(screen, made, silent)
     _write(made, out, json_out)
     if recorded:
         landed = record(into, made)
@@ -153,6 +152,14 @@ def _first_hold(row: HeldRow) -> tuple[str, str]:
     first = row.holds[0]
     more = f" (and {len(row.holds) - 1} more)" if len(row.holds) > 1 else ""
     return escape(f"{first.reason}{more}"), escape(first.released_by)
+
+
+def _show(screen: Console, made: Worklist, silent: Sequence[str]) -> None:
+    screen.print(worklist_table(made))
+    if made.held:
+        screen.print(held_table(made))
+    for silence in silent:
+        screen.print(f"[yellow]![/yellow] stale: {escape(silence)}")
 
 
 def _write(made: Worklist, out: Path | None, json_out: Path | None) -> None:

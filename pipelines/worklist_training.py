@@ -9,10 +9,12 @@ from features.book import Book
 from features.lake import Lake
 from models import registry
 from models.champion import CONTACT_EFFECT, ModelVersion
-from models.worklist.effect import ContactEffect, Estimate, fit_effect, ipw_estimate, strata
+from models.worklist.effect import ContactEffect
+from models.worklist.estimation import fit_effect
 from models.worklist.experiment import experiment
+from models.worklist.plain import Estimate, ipw_estimate, strata
+from models.worklist.rows import Row
 from models.worklist.settings import WorklistSettings
-from models.worklist.worklist import Row
 from pipelines.train import read_at_rest
 
 Step = Callable[[str], None]

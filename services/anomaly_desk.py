@@ -1,6 +1,6 @@
 """Alerts of one state of the lake: what the model finds odd, less what people have settled."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -10,9 +10,11 @@ import polars as pl
 from features.comparisons import compared
 from features.errors import NotFound
 from features.facts import Facts
-from models.anomalies.alerts import Alert, Budget, choose, found, with_stories
+from models.anomalies.alerts import Alert, Budget, choose, found
 from models.anomalies.model import AnomalyModel
 from models.anomalies.rules import silent
+from models.anomalies.stories import with_stories, with_verdicts
+from services.alerts import Verdict
 
 
 @dataclass(frozen=True)
@@ -45,20 +47,20 @@ class AnomalyDesk:
         *,
         since: date | None = None,
         entity: str | None = None,
-        settled: Collection[str] = (),
+        settled: Mapping[str, Verdict] | None = None,
     ) -> Found:
         """The likeliest first, of what was learnt since a day (UTC) in an entity.
 
-        settled  ids of the alerts that people have judged: told no more
+        settled  alert id -> the newest that people said of it: what was learnt before that is told no more
         """
         if entity is not None and entity not in self._entities:
             raise NotFound(f"no entity {entity!r}; there are: {', '.join(self._entities) or 'none'}")
-        told = self._told
+        told = with_verdicts(self._told, {alert: said.at for alert, said in (settled or {}).items()})
         if since is not None:
             told = told.filter(pl.col("known_at").dt.date() >= since)
         if entity is not None:
             told = told.filter(pl.col("entity_id") == entity)
-        picked = choose(told, budget, settled=settled)
+        picked = choose(told, budget)
         return Found(tuple(picked), len(told), tuple(silent(self.model.limits, self._entities)))
 
     def alert(self, alert_id: str) -> Alert:

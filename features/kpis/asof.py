@@ -10,9 +10,9 @@ from features.book import Book
 from features.calendars import instant, with_day_of, with_day_start
 from features.errors import NotFound
 from features.kpis.buckets import bucket_of
+from features.masters import CUSTOMER
 from features.tables import INSTANT
 
-CUSTOMER = ("entity_id", "customer_id")
 ATTRIBUTES = ("segment", "parent_id", "collector")
 
 

@@ -226,7 +226,7 @@ KPIS = (
         "deductions_open",
         "Open deductions",
         Unit.MONEY,
-        "amount of open disputes; what is open of the invoice where a dispute says none",
+        "amount of open disputes; where one says none, what is open of its invoice and no other dispute names",
         ("disputed_open",),
         the("disputed_open"),
     ),

@@ -7,10 +7,9 @@ from typing import Any
 
 import polars as pl
 
+from features.kpis.ageing import BOOKS
 from features.kpis.conversion import GroupRates
 from features.kpis.measures import Measure, Unit
-
-BOOKS = ("entity_id", "currency")
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "entity": BOOKS,

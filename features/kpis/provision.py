@@ -45,7 +45,8 @@ def provisioned(aged: pl.DataFrame, rates: Sequence[LossRates], *, factor: Decim
     What customers owe, `debit_minor`, times the loss rate: exact, and rounded once per cell (row) to a minor unit,
     halves up. What the seller owes customers cannot be lost and is not set off; debits and credits sum to the ledger.
     A cell in which something is owed and for which no rate is known has no provision but `availability` none and the
-    reason; one without debits needs no rate: its provision is 0.
+    reason; one without debits needs no rate: its provision is 0. One whose derived rate is 0 is `partial`: nothing is
+    provided because the past shows no loss, which is less than knowing that there will be none.
 
     rates   the narrowest that fit a row count: those that name its entity, currency or segment before the others
     factor  forward-looking: every rate times it, at most 1
@@ -81,5 +82,6 @@ def _cell(row: dict[str, Any], rates: Sequence[LossRates], factor: Decimal) -> t
         why = "no loss rates fit it" if chosen is None else chosen.unknown.get(row["bucket"], "no loss rate is given")
         return (None, None, "none", f"{row['bucket']}: {why}") if row["debit_minor"] else (None, 0, "full", None)
     rate = with_factor(given, factor).quantize(Decimal(1).scaleb(-9))
-    note = f"{row['bucket']}: {chosen.notes[row['bucket']]}" if chosen and row["bucket"] in chosen.notes else None
-    return rate, half_up(row["debit_minor"] * Fraction(rate)), "full", note
+    note = chosen.notes.get(row["bucket"]) if chosen and row["debit_minor"] else None
+    told = ("full", None) if note is None else ("partial", f"{row['bucket']}: {note}")
+    return rate, half_up(row["debit_minor"] * Fraction(rate)), *told

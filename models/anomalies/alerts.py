@@ -1,9 +1,7 @@
 """From scored documents to a few alerts: one for each story, within a budget, each with its evidence in words."""
 
-import hashlib
-import json
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -13,19 +11,9 @@ import polars as pl
 from features.documents import KEY
 from features.errors import BadSetting
 from models.anomalies.rules import RULES, WORTH_SAYING
+from models.anomalies.stories import part
 
-FLAGGED = 0.4  # strength from which a document is part of the story that its rule tells
-
-# kind -> the columns that documents of one story share, and the days that may lie between two of them
-STORIES: Mapping[str, tuple[tuple[str, ...], int]] = {
-    "duplicate_invoice": (("table", "twin_id"), 30),
-    "duplicate_payment": (("table", "twin_id"), 30),
-    "account_changed": (("customer_id",), 15),
-    "below_approval_limit": (("customer_id", "known_day"), 1),
-    "round_sums": (("table", "currency"), 20),
-    "rebill_loop": (("customer_id", "currency"), 60),
-    "feed_break": (("_feed",), 6),
-}
+GOES_ON = "goes_on"  # evidence that adds nothing to the chance: the story was judged before
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,51 +72,13 @@ class Alert:
     availability_reason: str | None
 
 
-def with_stories(scored: pl.DataFrame) -> pl.DataFrame:
-    """`scored` (of `AnomalyModel.scored`), row for row, with `alert_id`: the same for documents of one story.
-
-    A story is named by its first document, so that it keeps its name as it grows. Rows must be all there are: where a
-    story begins is not known from a part.
-    """
-    numbered = scored.with_row_index("_row").with_columns(
-        _feed=pl.col("record_id").str.split(":").list.first(),
-        _strength=pl.max_horizontal(r.name for r in RULES),
-    )
-    parts = [_anchored(rows, str(kind)) for (kind,), rows in numbered.group_by("kind", maintain_order=True)]
-    named = pl.concat(parts).sort("_row") if parts else numbered.with_columns(_anchor=pl.lit(""))
-    ids = [_alert_id(*row) for row in named.select("entity_id", "kind", pl.col("_anchor")).iter_rows()]
-    return scored.with_columns(alert_id=pl.Series(ids, dtype=pl.String))
-
-
-def _anchored(rows: pl.DataFrame, kind: str) -> pl.DataFrame:
-    """With `_anchor`: the record that the story of each row began with."""
-    own = pl.concat_str("table", pl.lit("/"), "record_id")
-    alone = rows.with_columns(_anchor=own)
-    if kind not in STORIES:
-        return alone.select("_row", "entity_id", "kind", "_anchor")
-    shared, gap_days = STORIES[kind]
-    by = ["entity_id", *shared]
-    told = alone.filter(pl.col("_strength") >= FLAGGED).sort("known_at", *KEY)
-    apart = (pl.col("known_at") - pl.col("known_at").shift(1)).dt.total_days() > gap_days
-    told = told.with_columns(_part=apart.fill_null(value=False).cum_sum().over(by)).with_columns(
-        _anchor=pl.col("_anchor").first().over(*by, "_part")
-    )
-    rest = alone.filter(pl.col("_strength") < FLAGGED)
-    columns = ["_row", "entity_id", "kind", "_anchor"]
-    return pl.concat([told.select(columns), rest.select(columns)])
-
-
-def _alert_id(entity_id: str, kind: str, anchor: str) -> str:
-    return hashlib.sha256(json.dumps([entity_id, kind, anchor]).encode()).hexdigest()[:16]
-
-
-def choose(told: pl.DataFrame, budget: Budget, *, settled: Collection[str] = ()) -> list[Alert]:
+def choose(told: pl.DataFrame, budget: Budget) -> list[Alert]:
     """The alerts with the highest chances within the budget, the highest first.
 
-    told     rows of `with_stories`, all or of some time or entity: the budget is a share of them
-    settled  alert ids that people judged: told no more, and free for others
+    told  rows of `with_stories`, all or of some time or entity: the budget is a share of them. What people judged
+          (`with_verdicts`) is told no more and leaves room for others
     """
-    fresh = told.filter(~pl.col("alert_id").is_in(list(settled)))
+    fresh = told.filter(~pl.col("judged"))
     order = fresh.sort("chance", "known_at", *KEY, descending=[True, False, False, False, False])
     heads = order.unique("alert_id", keep="first", maintain_order=True)
     most, per_day = max(int(budget.share * len(told)), 1), Counter[tuple[str, date]]()
@@ -144,8 +94,10 @@ def choose(told: pl.DataFrame, budget: Budget, *, settled: Collection[str] = ())
 
 
 def found(told: pl.DataFrame, alert_id: str) -> list[Alert]:
-    """The alert of this id, or none."""
-    rows = told.filter(pl.col("alert_id") == alert_id).sort("chance", descending=True, maintain_order=True)
+    """The alert of this id, judged or not, or none; also one that goes on a story that was judged before."""
+    rows = told.filter(pl.col("alert_id") == alert_id)
+    rows = rows if len(rows) else part(told, alert_id)
+    rows = rows.sort("chance", descending=True, maintain_order=True)
     return _alerts(list(rows.head(1).iter_rows(named=True)), rows)
 
 
@@ -167,6 +119,9 @@ def _alert(row: Mapping[str, Any], documents: tuple[str, ...]) -> Alert:
     if not evidence:
         words = f"unlike the entity's other documents in several small ways (isolation score {row['forest']:.2f})"
         evidence = (Evidence("forest", row["forest"], "all documents of the past", words),)
+    if row["judged_before"]:
+        words = f"goes on: {row['judged_before']} earlier documents of the same story were judged before"
+        evidence = (*evidence, Evidence(GOES_ON, 0.0, "what people said of this story", words))
     thin = row["customer_id"] is not None and not row["amount_count"] and not row["invoice_count"]
     return Alert(
         **{c: row[c] for c in ("alert_id", "entity_id", "kind", "chance", "table", "record_id", "customer_id")},

@@ -101,10 +101,7 @@ def _refund_to_new_account() -> pl.Expr:
 def _paid_from_new_account() -> pl.Expr:
     unseen = _is((_col("account_seen") < 1) & (_col("account_on_file_same") < 1) & (_col("amount_minor") > 0))
     return (
-        _of("payment")
-        * unseen
-        * ramp(_col("account_payments"), 3, 8)
-        * (0.3 + 0.7 * ramp(_col("amount_times"), 1, 4))
+        _of("payment") * unseen * ramp(_col("account_payments"), 3, 8) * (0.3 + 0.7 * ramp(_col("amount_times"), 1, 4))
     )
 
 
@@ -125,7 +122,8 @@ def _digit_batch() -> pl.Expr:
 
 def _backdated() -> pl.Expr:
     closed = _is((_col("lag_months") >= 1) & (_col("lag_days") > _col("lag_usual_days")))
-    return _of("invoice", "credit_note") * closed * ramp(_col("lag_rare_share"), 0.05, 0.0) * ramp(_col("lag_days"), 5, 45)
+    rare = ramp(_col("lag_rare_share"), 0.05, 0.0)
+    return _of("invoice", "credit_note") * closed * rare * ramp(_col("lag_days"), 5, 45)
 
 
 def _loop() -> pl.Expr:

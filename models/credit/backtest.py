@@ -41,12 +41,16 @@ class Book(Protocol):
 
 @dataclass(frozen=True)
 class CreditEvaluation:
-    """Forecaster (ours: "duecast") -> its measures; our grades; every test row with its outcome and our `pd`."""
+    """Forecaster (ours: "duecast") -> its measures; our grades; every test row with its outcome and our `pd`.
+
+    `skipped`: origin -> why nothing could be learnt as of it.
+    """
 
     measures: dict[str, dict[str, Measured]]
     grades: tuple[GradeRow, ...]
     rows: pl.DataFrame
     data: dict[str, object]
+    skipped: dict[str, str]
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -60,7 +64,12 @@ class CreditEvaluation:
     def as_json(self) -> dict[str, object]:
         """All of it but the rows, as plain values."""
         table = {who: {name: asdict(told) for name, told in figures.items()} for who, figures in self.measures.items()}
-        return {"data": self.data, "measures": table, "grades": [asdict(row) for row in self.grades]}
+        return {
+            "data": self.data,
+            "skipped_origins": self.skipped,
+            "measures": table,
+            "grades": [asdict(row) for row in self.grades],
+        }
 
 
 def evaluate(
@@ -78,8 +87,8 @@ def evaluate(
 
     frame  customer FEATURE rows with `default_cause`, of all snapshots; `train` makes a model of some with outcomes
 
-    An origin at which too few had gone into default to learn from is skipped, and `data` says so. `BadInput` where
-    that leaves none, or no snapshot from the first origin on has a closed window.
+    An origin at which too few had gone into default to learn from is skipped, and said to be. `BadInput` where that
+    leaves none, or no snapshot from the first origin on has a closed window.
     """
     final = learnable(book.defaults(frame, rule))
     parts = []
@@ -105,7 +114,6 @@ def evaluate(
         rows.rename({f"pd_{OURS}": "pd"}),
         {
             "origins": [origin.isoformat() for origin in origins if origin.isoformat() not in skipped],
-            "skipped_origins": skipped,
             "snapshots": len(rows),
             "customers": len(np.unique(customers)),
             "defaulted_snapshots": int(bad.sum()),
@@ -113,6 +121,7 @@ def evaluate(
             "seed": seed,
             **asdict(rule),
         },
+        skipped,
     )
 
 

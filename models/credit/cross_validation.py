@@ -6,12 +6,14 @@ what the folds say of tomorrow's borrowers is as good as tomorrow is like today.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from features.errors import BadInput
 from models.credit import baselines
 from models.credit.boosters import BoosterSettings, folds_of
 from models.credit.measures import MEASURES, log_loss
@@ -19,6 +21,7 @@ from models.credit.portfolio_features import bad_rows, categories_of, columns, v
 from models.credit.portfolio_model import train_portfolio
 from models.credit.portfolio_spec import PortfolioSpec
 from models.credit.scale import GradeRow, grade_table
+from models.credit.scorer import FEWEST_DEFAULTS
 from models.metrics import average_precision, brier, calibration_error, roc_auc
 
 Floats = NDArray[np.float64]
@@ -58,8 +61,11 @@ def cross_validate(
     settings: BoosterSettings | None = None,
     step: Callable[[str], None] = lambda _: None,
 ) -> CrossValidation:
-    """One repeat per seed. The baselines run on the columns as they are and, named `_engineered`, on our features."""
-    bad = bad_rows(table, spec)
+    """One repeat per seed. The baselines run on the columns as they are and, named `_engineered`, on our features.
+
+    `BadInput` unless every fold leaves enough to learn from (`require_folds`).
+    """
+    bad = require_folds(table, spec, folds)
     found: dict[str, dict[str, list[float]]] = {}
     unseen = np.zeros(len(bad))
     for repeat, seed in enumerate(seeds):
@@ -74,6 +80,19 @@ def cross_validate(
             if repeat == 0:
                 unseen[~inside] = told[OURS]
     return CrossValidation(found, grade_table(unseen, bad))
+
+
+def require_folds(table: pl.DataFrame, spec: PortfolioSpec, folds: int) -> Floats:
+    """`bad_rows`; `BadInput` where too few went bad, or did not, to hold one of `folds` back and still learn."""
+    bad = bad_rows(table, spec)
+    fewest = ceil(FEWEST_DEFAULTS * folds / (folds - 1))
+    for count, how in ((int(bad.sum()), "went"), (int((1 - bad).sum()), "did not go")):
+        if count < fewest:
+            raise BadInput(
+                f"{count} of {len(bad)} rows {how} into default: too few to learn from and hold a fold of {folds} "
+                f"back; allowed: {fewest} or more"
+            )
+    return bad
 
 
 def _told(

@@ -9,12 +9,12 @@ discounted.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from math import floor
 from typing import Any
 
 import polars as pl
 
 from features.errors import BadSetting
+from features.kpis.rounding import half_up
 from models.credit.answers import CreditScore
 
 DEFAULT_LGD = 0.4
@@ -79,20 +79,11 @@ def discount_of(score: CreditScore, settings: LossSettings) -> float:
     return float((1 + settings.discount_rate) ** -years)
 
 
-def rounded(amount: Fraction) -> int:
-    """To a whole number, halves up.
-
-    >>> rounded(Fraction(5, 2)), rounded(Fraction(7, 3))
-    (3, 2)
-    """
-    return floor(amount + Fraction(1, 2))
-
-
 def _loss(row: Mapping[str, Any], ead: int, score: CreditScore, settings: LossSettings) -> ExpectedLoss:
     discount = discount_of(score, settings)
     loss = None
     if score.pd is not None:
-        loss = rounded(Fraction(score.pd) * Fraction(settings.lgd) * Fraction(discount) * ead)
+        loss = half_up(Fraction(score.pd) * Fraction(settings.lgd) * Fraction(discount) * ead)
     return ExpectedLoss(
         row["entity_id"],
         row["customer_id"],

@@ -1,6 +1,7 @@
 """All that is said of customers' credit at once: scores, limits, the orders these would block, losses, ways up."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import polars as pl
 
@@ -24,6 +25,16 @@ class ScoredCustomers:
     frame: pl.DataFrame
     scores: list[CreditScore]
 
+    @cached_property
+    def exposures(self) -> pl.DataFrame:
+        """What they owe and have ordered: `features.exposures.exposures`."""
+        return exposures(self.frame, self.book.facts, self.book.states, self.book.masters)
+
+    @cached_property
+    def open_orders(self) -> pl.DataFrame:
+        """`features.exposures.open_orders`."""
+        return open_orders(self.frame, self.book.facts, self.book.masters)
+
 
 def scored(book: Book, model: CreditRiskModel, subjects: pl.DataFrame) -> ScoredCustomers:
     """SNAPSHOT subjects with the model's scores."""
@@ -33,17 +44,14 @@ def scored(book: Book, model: CreditRiskModel, subjects: pl.DataFrame) -> Scored
 
 def limits_of(asked: ScoredCustomers, settings: LimitSettings) -> tuple[list[CreditLimit], list[BlockedOrder]]:
     """Every customer's limit, and the open orders that the limits would block."""
-    book = asked.book
-    held = exposures(asked.frame, book.facts, book.states, book.masters)
-    home = dict(book.zones.select("entity_id", "entity_currency").iter_rows())
-    limits = credit_limits(asked.frame, asked.scores, held, home, settings)
-    return limits, blocked_orders(open_orders(asked.frame, book.facts, book.masters), limits, settings)
+    home = dict(asked.book.zones.select("entity_id", "entity_currency").iter_rows())
+    limits = credit_limits(asked.frame, asked.scores, asked.exposures, home, settings)
+    return limits, blocked_orders(asked.open_orders, limits, settings)
 
 
 def losses_of(asked: ScoredCustomers, settings: LossSettings) -> list[ExpectedLoss]:
     """The expected loss on every customer and currency."""
-    book = asked.book
-    return expected_losses(exposures(asked.frame, book.facts, book.states, book.masters), asked.scores, settings)
+    return expected_losses(asked.exposures, asked.scores, settings)
 
 
 def own_lgd(asked: ScoredCustomers) -> float:

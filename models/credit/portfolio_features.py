@@ -12,6 +12,7 @@ from models.credit.portfolio_spec import DIRECTIONS, PortfolioSpec, Series, Summ
 
 Floats = NDArray[np.float64]
 Categories = dict[str, list[str]]
+VALUES_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,20 @@ def categorical_places(spec: PortfolioSpec) -> list[int]:
 
 
 def bad_rows(table: pl.DataFrame, spec: PortfolioSpec) -> Floats:
-    """(n,) 1 where the target says that it went bad; `BadInput` where it says nothing."""
+    """(n,) 1 where the target says that it went bad; `BadInput` where it says nothing, or never says so."""
     target = table[spec.target.column]
     if target.null_count():
         row = target.is_null().arg_max() or 0
         raise BadInput(f"row {row + 1}: {spec.target.column} is missing; allowed: a value in every row to learn from")
-    return (target == spec.target.bad).cast(pl.Float64).to_numpy()
+    bad = target == spec.target.bad
+    if len(bad) and not bad.any():
+        found = target.unique().sort().to_list()
+        some = ", ".join(map(repr, found[:VALUES_NAMED])) + (", ..." if len(found) > VALUES_NAMED else "")
+        raise BadInput(
+            f"{spec.target.column} is never {spec.target.bad!r}, which the mapping calls bad; it holds: {some}. Name "
+            "one of these as bad, or bring rows that went bad"
+        )
+    return bad.cast(pl.Float64).to_numpy()
 
 
 def _numbers(table: pl.DataFrame, name: str) -> Floats:

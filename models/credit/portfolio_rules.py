@@ -53,6 +53,8 @@ def _of_series(series: Series, before: list[str], lengths: dict[str, int]) -> It
         yield f"{place}: fewer than two months are left; allowed: a smaller under_back"
     if not (series.summaries or series.count_above or series.since_above is not None):
         yield f"{place} becomes no feature; allowed: summaries, count_above or since_above"
+    if series.at_least is not None and series.at_most is not None and series.at_least > series.at_most:
+        yield f"{place}: at_least {series.at_least:g} is above at_most {series.at_most:g}; allowed: at most as much"
     unordered = [name for name in UNORDERED if name in series.summaries]
     if series.risk != "free" and unordered:
         yield (

@@ -24,6 +24,7 @@ def write_backtest(found: CreditEvaluation, folder: Path) -> None:
         f"went into default ({data['late_days']}+ days late, written off or insolvent) in {data['horizon_days']} days. "
         "Learnt before each origin, judged after it. In brackets: 95 % interval, customers drawn anew."
     )
+    head += "".join(f" Skipped: origin {origin}, as of which {why}." for origin, why in found.skipped.items())
     _write(folder, "Credit risk: backtest", head, table, found.grades, found.as_json())
 
 

@@ -61,7 +61,7 @@ def candidates(
 
 
 def candidates_anyway(book: Book, asked: pl.DataFrame, model: PaymentDates | None, horizon_days: int) -> pl.DataFrame:
-    """`asked` (items of `models.worklist.asks`) with `paid_anyway`: the chance that it is paid by the end of the horizon.
+    """`asked` (items of `asks`) with `paid_anyway`: the chance that it is paid by the end of the horizon.
 
     As collecting goes: the model has learnt from customers some of whom were contacted, so it is not quite the chance
     without any contact, but that of the customer as it has been treated so far.

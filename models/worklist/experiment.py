@@ -34,8 +34,9 @@ def experiment(book: Book, before: datetime, horizon_days: int) -> pl.DataFrame:
     CONTACTED, contact_id, made, chance, EFFECT_FEATURES and OUTCOMES:
     paid_share  of the amount the contact was about (`models.worklist.asks`), what was paid by the end of the horizon
     days_open   days of the horizon that it stayed unpaid on average, weighted by amount; the whole horizon where it was
-    Credits and write-offs are no payment. Contacts with nothing left to ask for, or whose amounts nobody can convert, are
-    left out: that depends on nothing the draw could change. A customer drawn twice on a day counts once, by the first.
+    Credits and write-offs are no payment. Contacts with nothing left to ask for, or whose amounts nobody can convert,
+    are left out: that depends on nothing the draw could change. A customer drawn twice on a day counts once, by the
+    first.
     """
     drawn = contact_rows(book, before).filter(pl.col("chance").is_not_null())
     drawn = _mature(book, drawn.unique(CONTACTED, keep="first", maintain_order=True), before, horizon_days)

@@ -32,7 +32,9 @@ def not_taken(owed: pl.DataFrame, took: pl.DataFrame) -> pl.DataFrame:
 
 
 def _disputed(book: Book, owed: pl.DataFrame) -> pl.DataFrame:
-    still = (pl.col("status") == "open") & (pl.col("closed_on").is_null() | (pl.col("closed_on") >= pl.col("cutoff_day")))
+    still = (pl.col("status") == "open") & (
+        pl.col("closed_on").is_null() | (pl.col("closed_on") >= pl.col("cutoff_day"))
+    )
     rows = _about(book.facts.spans("dispute"), owed).filter(stood() & still).sort("entity_id", "dispute_id")
     since = pl.col("opened_on").cast(pl.String)
     why = pl.col("reason").fill_null("no reason given")
@@ -59,8 +61,7 @@ def _promised(book: Book, owed: pl.DataFrame) -> pl.DataFrame:
 def _promised_at(items: pl.DataFrame, promises: pl.DataFrame) -> pl.DataFrame:
     rows = items.join(promises.drop("customer_id"), on=RECEIVABLE, maintain_order="left_right")
     day, made, broken = (
-        e.cast(pl.String)
-        for e in (pl.col("promised_for"), pl.col("made_on"), pl.col("due_by") + timedelta(days=1))
+        e.cast(pl.String) for e in (pl.col("promised_for"), pl.col("made_on"), pl.col("due_by") + timedelta(days=1))
     )
     return rows.select(
         *CONTACTED,

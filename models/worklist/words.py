@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
 import polars as pl
 
+from features.book import Book
+from features.ledger import RECEIVABLE
 from features.masters import CUSTOMER
 from features.money import from_minor
+from features.promises import PROMISE, PromisesKnown, promises_known
+from models.worklist.asks import Asks
 from models.worklist.settings import WorklistSettings
 from models.worklist.value import Worth
 
@@ -22,11 +26,17 @@ NAMED_INVOICES = 4
 
 @dataclass(frozen=True)
 class Told:
-    """What was said to customers and what they promised: past contacts and kept rates, as known."""
+    """What was said to customers, what they promised and what cash of theirs is free: as known at `promises.as_of`."""
 
     contacts: pl.DataFrame
-    rates: pl.DataFrame
+    promises: PromisesKnown
+    free: pl.DataFrame
     settings: WorklistSettings
+
+    @staticmethod
+    def of(book: Book, as_of: datetime, contacts: pl.DataFrame, asks: Asks, settings: WorklistSettings) -> "Told":
+        """`contacts` as of then, and what the book says of promises."""
+        return Told(contacts, promises_known(book, as_of), asks.free, settings)
 
     @cached_property
     def _last(self) -> dict[Key, dict[str, Any]]:
@@ -35,7 +45,35 @@ class Told:
 
     @cached_property
     def _kept(self) -> dict[Key, dict[str, Any]]:
-        return {(r["entity_id"], r["customer_id"]): r for r in self.rates.iter_rows(named=True)}
+        return {(r["entity_id"], r["customer_id"]): r for r in self.promises.rates.iter_rows(named=True)}
+
+    @cached_property
+    def _partly(self) -> dict[tuple[str, str], list[str]]:
+        """(entity, invoice) -> open promises that leave a part of what they are about to be asked for, in words."""
+        promises = self.promises
+        still = promises.states.filter(pl.col("state") == "open").drop("invoice_id")
+        about = promises.about.join(still, on=PROMISE).join(promises.open, on=RECEIVABLE, how="anti")
+        told: dict[tuple[str, str], list[str]] = {}
+        for r in about.sort("made_on", "promise_id").iter_rows(named=True):
+            words = f"{money(r['amount_minor'], r['currency'])} promised for {r['promised_for']} on {r['made_on']}"
+            told.setdefault((r["entity_id"], r["invoice_id"]), []).append(words)
+        return told
+
+    def partly(self, entity_id: str, items: Items) -> list[str]:
+        """Open promises about `items` of less than is open, each once."""
+        found = [words for i in items for words in self._partly.get((entity_id, i["invoice_id"]), ())]
+        return list(dict.fromkeys(found))
+
+    @cached_property
+    def _free(self) -> dict[Key, list[str]]:
+        told: dict[Key, list[str]] = {}
+        for r in self.free.sort(*CUSTOMER, "currency").iter_rows(named=True):
+            told.setdefault((r["entity_id"], r["customer_id"]), []).append(money(r["free_minor"], r["currency"]))
+        return told
+
+    def free_cash(self, key: Key) -> str:
+        """The amounts that are not put to anything yet, empty for none."""
+        return ", ".join(self._free.get(key, ()))
 
     def last(self, key: Key) -> dict[str, Any] | None:
         """The last contact made, None where there was none."""
@@ -60,7 +98,7 @@ def actions(items: Items, last: Mapping[str, Any] | None, *, made: bool) -> tupl
 
 
 def _item(item: Mapping[str, Any]) -> str:
-    return f"{item['invoice_id']} ({money(item['open_minor'], item['currency'])}, {_past_due(item['past_due_days'])})"
+    return f"{item['invoice_id']} ({money(item['asked_minor'], item['currency'])}, {_past_due(item['past_due_days'])})"
 
 
 def _past_due(days: int) -> str:
@@ -88,6 +126,9 @@ def reasons(
         said.append(f"worth {worth.value:,.2f} {currency} after {worth.less:,.2f} for the contact")
     else:
         said.append(f"{worth.score:,.2f} {currency} at risk")
+    said += [f"{words}: less than is open, which is asked for in full" for words in told.partly(key[0], items)]
+    if told.free_cash(key):
+        said.append(f"{told.free_cash(key)} of its cash and credits are not applied: not asked for")
     last = told.last(key)
     said.append(f"last contact: {last['channel'] or 'contact'} on {last['day']}" if last else "never contacted before")
     kept = told.kept(key)

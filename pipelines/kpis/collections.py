@@ -20,6 +20,7 @@ from features.lake import Lake
 from pipelines.kpis.collections_screen import definitions_text, kpi_tables, provision_tables, said
 from pipelines.kpis.rates_file import read_rates
 from pipelines.screen import console
+from pipelines.strict_yaml import nearest
 from services.settings import read_settings
 
 
@@ -56,8 +57,11 @@ def show_provision(
     lake: str | None,
 ) -> None:
     """Show the provision matrix by the rates of a file, or by those that the past has shown where there is none."""
-    book, at = _asked(lake, as_of)
+    if rates is not None and oldest_loss is not None:
+        raise BadSetting("--oldest-loss does not go with --rates, whose 90+ says it; allowed: one of the two")
     given, of_file = ([], Decimal(1)) if rates is None else read_rates(rates)
+    book, at = _asked(lake, as_of)
+    _require_known(given, book, rates)
     used = given if rates is not None else derived_rates(book, at, oldest_rate=_share(oldest_loss))
     forward = of_file if factor is None else Decimal(str(factor))
     cells = provision(book, at, used, by=by, factor=forward)
@@ -71,6 +75,21 @@ def show_provision(
 def _asked(lake: str | None, as_of: date | None) -> tuple[Book, date | datetime]:
     book = Book(Facts.read(Lake(read_settings(lake=lake).lake)))
     return book, book.last_known() if as_of is None else as_of
+
+
+def _require_known(given: Sequence[LossRates], book: Book, rates: Path | None) -> None:
+    """`BadSetting` for an exception that no entity or currency answers to: its rates would be nobody's."""
+    there = {
+        "entity": sorted(book.zones["entity_id"].to_list()),
+        "currency": sorted(book.states["currency"].unique().to_list()),
+    }
+    for one in given:
+        for name, told in (("entity", one.entity_id), ("currency", one.currency)):
+            if told is not None and told not in there[name]:
+                known = ", ".join(there[name]) or "none"
+                raise BadSetting(
+                    f"{rates}: an exception is for {name} {told!r}; there are: {known}{nearest(told, there[name])}"
+                )
 
 
 def _share(percent: float | None) -> Decimal | None:

@@ -94,6 +94,9 @@ def definitions_text(found: CollectionKpis) -> Group:
 
 def provision_tables(cells: pl.DataFrame, totals: pl.DataFrame) -> Iterator[RenderableType]:
     """The matrix cell by cell, then its totals by entity and currency, which tie to the ageing."""
+    if cells.is_empty():
+        yield Text("Nothing is known as of then: nothing was invoiced; choose a later day")
+        return
     by = [c for c in cells.columns if c not in ("entity_id", "currency", "bucket")][:-_FIGURES]
     table = _table("", ("entity", *by, "bucket"), ("open", "owed", "rate", "provision", "currency"))
     for row in cells.filter(pl.col("receivables") > 0).iter_rows(named=True):
@@ -105,7 +108,7 @@ def provision_tables(cells: pl.DataFrame, totals: pl.DataFrame) -> Iterator[Rend
     yield _totals(totals)
     said = cells.filter(pl.col("availability_reason").is_not_null() & (pl.col("debit_minor") != 0))
     reasons = said.select("availability", "availability_reason").unique(maintain_order=True)
-    yield from (Text(f"{'none' if told == 'none' else 'note'}: {reason}") for told, reason in reasons.iter_rows())
+    yield from (Text(f"{told}: {reason}") for told, reason in reasons.iter_rows())
 
 
 _FIGURES = 8  # what a provision matrix has behind its bucket

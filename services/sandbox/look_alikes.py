@@ -10,7 +10,7 @@ from services.sandbox.clerks import MICROSECONDS_A_DAY, MICROSECONDS_AN_HOUR
 CHANGED_A_YEAR = 0.03  # of customers: a new bank, told in good time
 NIGHT_SHARE, NIGHT_HOURS = 0.03, (20.0, 23.9)  # of customers: billed by a job that runs in the evening
 QUARTERLY_SHARE, QUARTERLY_TIMES = 0.03, (3.0, 12.0)
-LATE_DAYS = 6.0  # in the mean: one in twelve comes after more than two weeks
+LATE_DAYS = 6.0  # in the mean: one in ten comes after more than two weeks
 CORRECTED_DAYS = (2, 46)
 REFUNDED_SHARE, REFUND_DAYS = 0.004, (3, 40)  # of payments: money paid in error goes back to where it came from
 

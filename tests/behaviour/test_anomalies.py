@@ -11,17 +11,18 @@ import polars as pl
 import pytest
 
 from features.comparisons import compared, comparison_columns
-from features.documents import KEY
+from features.documents import KEY, _hour
 from features.errors import BadInput, BadSetting, NotFound, StateError
 from features.facts import Facts
 from features.lake import Lake
 from features.ledger import receivable_states
 from features.tables import TABLES, table
 from features.watchers_of_digits import at_least
-from models.anomalies.alerts import Budget, choose, found, with_stories
+from models.anomalies.alerts import GOES_ON, Budget, choose, found
 from models.anomalies.forest import Forest, fit_forest
 from models.anomalies.model import FOREST_COLUMNS, AnomalyModel, forest_values, train
 from models.anomalies.rules import RULES, silent, strengths
+from models.anomalies.stories import with_stories, with_verdicts
 from models.champion import ANOMALIES, ready
 from pipelines.anomaly_limits import read_limits
 from pipelines.anomaly_training import judged_documents
@@ -85,6 +86,17 @@ def test_a_world_with_odd_documents_keeps_the_contracts_and_conserves_cash(world
     assert (receivable_states(Facts.of(world.facts))["open_minor"] >= 0).all()
 
 
+def test_odd_documents_are_paid_ordered_and_sent_back_as_others_are(world: World) -> None:
+    labels = world.truth.anomalies
+    odd = world.facts["invoice"].join(labels, left_on=("entity_id", "invoice_id"), right_on=KEY[::2], how="semi")
+    assert odd["order_id"].is_not_null().mean() > 0.4
+    paid = world.facts["allocation"].filter(kind="payment")
+    assert odd.join(paid, on=["entity_id", "invoice_id"], how="semi").height > 0.3 * odd.height
+    refunds = world.facts["payment"].filter(pl.col("amount_minor") < 0)
+    honest = refunds.join(labels, left_on=("entity_id", "payment_id"), right_on=KEY[::2], how="anti")
+    assert honest.height > 0.4 * refunds.height > 5
+
+
 def test_without_a_share_nothing_is_odd_and_with_one_the_other_records_stay(world: World) -> None:
     plain = simulate(replace(OPTIONS, anomaly_share=0.0))
     assert plain.truth.anomalies.is_empty()
@@ -143,6 +155,13 @@ def test_a_day_that_is_not_over_is_no_day_of_a_feed_yet(
         told = compared(facts.before(instant(at))).filter(table="feed")
         assert told["known_at"].max() < instant(at)
         assert told.equals(compared(facts).filter(table="feed").head(len(told)))
+
+
+def test_the_hour_is_what_the_clocks_show_also_on_the_days_they_change() -> None:
+    zones = pl.DataFrame({"entity_id": ["E"], "time_zone": ["Europe/Berlin"]})
+    moments = ["2024-10-27T22:18", "2024-10-26T22:00", "2024-10-27T01:30", "2024-03-31T20:30"]
+    rows = pl.DataFrame({"entity_id": "E", "known_at": [datetime.fromisoformat(f"{m}+00:00") for m in moments]})
+    assert rows.select(_hour(zones).round(2)).to_series().to_list() == [23.3, 0.0, 2.5, 22.5]
 
 
 def test_currencies_are_never_compared_with_each_other(drawn_facts: Callable[..., Facts]) -> None:
@@ -277,15 +296,72 @@ def test_an_alert_keeps_its_name_as_its_story_grows(
     assert (earlier["alert_id"] == told["alert_id"][:part]).mean() > 0.999
 
 
+@pytest.mark.parametrize(
+    ("rule", "column", "odder"),
+    [
+        ("backdated", "lag_days", (10, 16, 22, 30, 40)),
+        ("near_limit", "limit_share", (0.8, 0.87, 0.91, 0.94, 0.99)),
+        ("refund_to_new_account", "account_changed_days", (60, 35, 25, 15, 5)),
+        ("twin_number", "twin_days", (30, 21, 12, 10, 5)),
+        ("paid_twice", "twin_days", (30, 21, 12, 5, 2)),
+        ("own_amount", "amount_times", (2.5, 3.5, 5.0, 7.0)),
+    ],
+)
+def test_rules_have_no_edge_at_which_they_fall_silent(
+    rule: str, column: str, odder: tuple[float, ...], frame: pl.DataFrame
+) -> None:
+    """What is a little odder is said a little louder, far beyond what the sandbox draws."""
+    row = {
+        "table": {"near_limit": "credit_note", "backdated": "invoice", "own_amount": "invoice"}.get(rule, "payment"),
+        "lag_months": 1.0, "lag_usual_days": 2.0, "lag_rare_share": 0.0, "limit_usual_share": 0.02,
+        "limit_same_day": 0.0, "invoice_times": 1.0, "account_seen": 0.0, "twin_rank": 0.0, "twin_form": "same",
+        "twin_minor": 0.0, "alike_share": 0.0, "repeat_share": 0.0, "amount_most_times": 2.0, "amount_z": 4.0,
+        "amount_count": 30.0, "amount_minor": -900 if rule == "refund_to_new_account" else 900,
+    }  # fmt: skip
+    row |= {"table": "invoice"} if rule == "twin_number" else {}
+    rows = pl.DataFrame([row | {column: float(v)} for v in odder], schema_overrides=dict(frame.schema))
+    filled = pl.concat([frame.clear(), rows], how="diagonal_relaxed")
+    said = strengths(filled)[rule].to_list()
+    assert said == sorted(set(said))
+    assert 0 < said[0] < said[-1] <= 1
+
+
 def test_what_people_settled_is_told_no_more(told: pl.DataFrame) -> None:
     first = choose(told, Budget())[0]
-    assert first.alert_id not in {a.alert_id for a in choose(told, Budget(), settled=[first.alert_id])}
+    after = choose(with_verdicts(told, {first.alert_id: told["cutoff"].max()}), Budget())
+    assert first.alert_id not in {a.alert_id for a in after}
     assert found(told, first.alert_id)[0] == first
     assert found(told, "nobody") == []
 
 
+def test_what_comes_later_to_a_judged_story_is_told_anew_and_says_so(told: pl.DataFrame) -> None:
+    story = next(a for a in choose(told, Budget()) if len(a.documents) >= 4)
+    times = told.filter(alert_id=story.alert_id).sort("known_at")["known_at"]
+    settled = {story.alert_id: times[2]}
+    judged = with_verdicts(told, settled)
+    assert judged.filter("judged").height == (times < times[2]).sum() > 0
+    keys = told.filter(alert_id=story.alert_id).select(KEY)
+    everything = Budget(1.0, per_day=1_000, least_chance=0.0)
+    [again] = choose(judged.join(keys, on=KEY, how="semi", maintain_order="left"), everything)
+    assert (len(again.documents), again.alert_id == story.alert_id) == ((times >= times[2]).sum(), False)
+    assert [e.words for e in again.evidence if e.rule == GOES_ON] == [
+        f"goes on: {len(story.documents) - len(again.documents)} earlier documents of the same story were judged before"
+    ]
+    assert found(told, again.alert_id) == [again], "it can be shown and judged by its id"
+    twice = with_verdicts(told, settled | {again.alert_id: told["cutoff"].max()})
+    assert not choose(twice.join(keys, on=KEY, how="semi", maintain_order="left"), everything)
+
+
+def test_the_budget_is_a_maximum_and_what_no_rule_says_has_no_kind(told: pl.DataFrame) -> None:
+    alerts = choose(told, Budget(0.2, per_day=1_000))
+    assert len(alerts) < 0.2 * len(told) / 2
+    assert min(a.chance for a in alerts) >= Budget().least_chance
+    everything = choose(told, Budget(0.05, per_day=1_000, least_chance=0.0))
+    assert all((a.kind == "general") == (a.evidence[0].rule == "forest") for a in everything)
+
+
 def test_no_day_of_an_entity_has_more_alerts_than_its_budget(told: pl.DataFrame) -> None:
-    alerts = choose(told, Budget(0.05, per_day=1))
+    alerts = choose(told, Budget(0.05, per_day=1, least_chance=0.0))
     known = dict(zip(told.select(KEY).rows(), told["known_day"], strict=True))
     days = [(a.entity_id, known[a.entity_id, a.table, a.record_id]) for a in alerts]
     assert len(days) == len(set(days)) > 20
@@ -295,6 +371,8 @@ def test_no_day_of_an_entity_has_more_alerts_than_its_budget(told: pl.DataFrame)
 def test_a_budget_that_cannot_be_is_refused(share: float, per_day: int) -> None:
     with pytest.raises(BadSetting, match="alert budget"):
         Budget(share, per_day)
+    with pytest.raises(BadSetting, match="least chance"):
+        Budget(least_chance=1.1)
 
 
 # --- verdicts -----------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 
 from features.book import Book
 from features.customers import DefaultRule
-from features.exposures import exposures
+from features.exposures import exposures, open_orders
 from features.facts import Facts
 from features.kpis.ageing import ageing
 from features.lake import Lake
@@ -141,6 +141,20 @@ def test_the_exposure_of_the_losses_is_the_ageing_s_to_the_cent(book: Book, mode
     assert ours == {(e, c): owed for e, c, owed in aged.iter_rows() if owed}
 
 
+def test_what_one_customer_owes_is_what_it_owes_among_all(book: Book) -> None:
+    subjects = book.customers_as_of(book.last_known())
+    whole = exposures(subjects, book.facts, book.states, book.masters)
+    orders = open_orders(subjects, book.facts, book.masters)
+    assert whole["unapplied_minor"].sum() > 0
+    assert len(orders)
+    for k in range(0, len(subjects), 7):
+        one = subjects[k]
+        mine = whole.join(one, on=["entity_id", "customer_id"], how="semi", maintain_order="left")
+        assert exposures(one, book.facts, book.states, book.masters).equals(mine)
+        mine = orders.join(one, on=["entity_id", "customer_id"], how="semi", maintain_order="left")
+        assert open_orders(one, book.facts, book.masters).equals(mine)
+
+
 def test_the_whole_way_through_the_command_line(
     book: Book, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,4 +236,28 @@ def test_a_portfolio_file_trains_a_model_of_its_own_name(tmp_path: Path, capsys:
     version = champion(tmp_path / "mlruns", CREDIT_RISK_PORTFOLIO)
     assert version is not None
     assert champion(tmp_path / "mlruns", CREDIT_RISK) is None
-    assert load(version, tmp_path / "mlruns").feature_names == ("size", "late1", "late2", "late3")
+    model = load(version, tmp_path / "mlruns")
+    assert model.feature_names == ("size", "late1", "late2", "late3")
+    table.drop("ended")[:50].write_csv(tmp_path / "new.csv")
+    out, models = tmp_path / "scores.parquet", ["--mlruns", str(tmp_path / "mlruns")]
+    asked = ["credit", "portfolio", "--data", str(tmp_path / "new.csv"), *models]
+    capsys.readouterr()
+    assert run([*asked, "--mapping", str(tmp_path / "shop.yaml"), "--out", str(out)]) == 0
+    assert "20 of 50 rows by credit-risk-portfolio/1, the riskiest first" in capsys.readouterr().out
+    written = pl.read_parquet(out)
+    assert written["id"].to_list() == table["who"][:50].to_list()
+    assert written["pd"].to_list() == [score.pd for score in model.scores(table[:50])]
+    (tmp_path / "other.yaml").write_text(SPEC.replace("risk: falls", "risk: free"))
+    assert run([*asked, "--mapping", str(tmp_path / "other.yaml")]) == 2
+    assert "its numbers are not those that credit-risk-portfolio/1 was trained with" in capsys.readouterr().err
+    table.with_columns(ended=pl.col("ended") == "lost").write_parquet(tmp_path / "flags.parquet")
+    told[1] = str(tmp_path / "flags.parquet")
+    assert run(["train", "credit-risk", *told, *places]) == 2
+    said = capsys.readouterr().err
+    assert "flags.parquet: ended is never 'lost', which the mapping calls bad; it holds: 'false', 'true'" in said
+
+
+def test_without_a_portfolio_model_nothing_is_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["credit", "portfolio", "--data", "x.csv", "--mapping", "uci-credit-default"]
+    assert run([*asked, "--mlruns", str(tmp_path)]) == 2
+    assert "run `duecast train credit-risk --data FILE --mapping M` first" in capsys.readouterr().err

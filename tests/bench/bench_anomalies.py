@@ -20,8 +20,9 @@ import polars as pl
 from features.comparisons import compared
 from features.documents import KEY
 from features.facts import Facts
-from models.anomalies.alerts import Budget, choose, with_stories
+from models.anomalies.alerts import Budget, choose
 from models.anomalies.model import AnomalyModel, train
+from models.anomalies.stories import with_stories
 from services.sandbox.anomalies import KINDS, approval_limits
 from services.sandbox.options import WorldOptions
 from services.sandbox.world import World, simulate

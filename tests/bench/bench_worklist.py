@@ -23,10 +23,14 @@ from features.book import Book
 from features.calendars import day_start
 from features.facts import Facts
 from features.ledger import RECEIVABLE
-from models.worklist.asks import CONTACTED, asks, effect_features
-from models.worklist.candidates import candidates_anyway
-from models.worklist.effect import fit_effect, ipw_estimate
+from models.worklist.asks import asks
+from models.worklist.candidates import PaymentDates, candidates_anyway
+from models.worklist.effect import ContactEffect
+from models.worklist.effect_features import effect_features
+from models.worklist.estimation import fit_effect
 from models.worklist.experiment import contact_rows, experiment, outcomes
+from models.worklist.past_due import CONTACTED, past_due
+from models.worklist.plain import ipw_estimate
 from models.worklist.settings import WorklistSettings
 from models.worklist.value import value_at_risk, value_of_contact
 from pipelines.train import learner
@@ -35,6 +39,7 @@ from services.sandbox.options import DEFAULT_ENTITIES, WorldOptions
 from services.sandbox.world import World, simulate
 
 Floats = NDArray[np.float64]
+About = Callable[[Book, pl.DataFrame], pl.DataFrame]
 NEAR_DAYS = 3  # the naive comparison calls alone who was not contacted within so many days
 HORIZON, CAPACITY_SHARE, TEST_DAYS, RANDOM_DRAWS = 14, 0.2, 180, 50
 SETTINGS = WorklistSettings(horizon_days=HORIZON)
@@ -96,14 +101,26 @@ def reverse(seed: int, effect: str, customers: int, holdout: float) -> dict[str,
         "seed": seed,
         "drawn": len(rows),
         "truth": f"{100 * truth:+.1f}",
-        "naive": f"{100 * naive(book, now):+.1f}",
+        "naive, all past due": f"{100 * naive(book, now, all_past_due):+.1f}",
+        "naive, same items": f"{100 * naive(book, now, what_is_asked):+.1f}",
         "ours": told(fitted.pooled),
         "inside": fitted.pooled.low <= truth <= fitted.pooled.high,
         "plain IPW": told(plain),
     }
 
 
-def naive(book: Book, now: datetime) -> float:
+def all_past_due(book: Book, contacted: pl.DataFrame) -> pl.DataFrame:
+    """Disputed, promised and covered items too."""
+    owed = past_due(book, contacted)
+    return owed.with_columns(asked_minor="open_minor")
+
+
+def what_is_asked(book: Book, contacted: pl.DataFrame) -> pl.DataFrame:
+    """The items that our own estimates are about."""
+    return asks(book, contacted).items
+
+
+def naive(book: Book, now: datetime, about: About) -> float:
     """Paid within the horizon: those contacted less those who owed on the same Wednesdays and were left alone."""
     contacts = contact_rows(book, now)
     last = now.date() - timedelta(days=HORIZON + 7)
@@ -124,7 +141,7 @@ def naive(book: Book, now: datetime) -> float:
     alone = others.join(touched, on=["entity_id", "customer_id", "cutoff_day"], how="anti")
     means = []
     for rows in (made, alone):
-        asked = asks(book, rows.select(CONTACTED))
+        asked = about(book, rows.select(CONTACTED))
         late = asked.group_by(CONTACTED).agg(pl.col("past_due_days").max())
         late = late.filter(pl.col("past_due_days").is_between(3, 120))
         owed = asked.join(late.select(CONTACTED), on=CONTACTED, how="semi")
@@ -133,15 +150,15 @@ def naive(book: Book, now: datetime) -> float:
 
 
 def true_shares(world: World, book: Book, rows: pl.DataFrame) -> Floats:
-    """(n,) of what was past due as known at each contact, the share that the contact brings within the horizon."""
-    asked = asks(book, rows.select(CONTACTED)).join(rows.select(*CONTACTED, "contact_id"), on=CONTACTED)
+    """(n,) of what each contact was about as known then, the share that the contact brings within the horizon."""
+    asked = asks(book, rows.select(CONTACTED)).items.join(rows.select(*CONTACTED, "contact_id"), on=CONTACTED)
     horizon = pl.col("cutoff_day") + pl.duration(days=HORIZON)
     gained = (pl.col("day_with") <= horizon).fill_null(value=False).cast(pl.Int64) - (
         pl.col("day_without") <= horizon
     ).fill_null(value=False).cast(pl.Int64)
     truth = world.truth.contacts.select("contact_id", *RECEIVABLE, "day_with", "day_without")
     told = asked.join(truth, on=["contact_id", *RECEIVABLE], how="left").with_columns(_gained=gained)
-    value = pl.col("open_minor") * pl.col("rate")
+    value = pl.col("asked_minor") * pl.col("rate")
     shares = told.group_by(CONTACTED).agg(true=(value * pl.col("_gained")).sum() / value.sum())
     found: Floats = rows.join(shares, on=CONTACTED, how="left", maintain_order="left")["true"].fill_null(0.0).to_numpy()
     return found
@@ -160,19 +177,8 @@ def incremental(seed: int, customers: int, holdout: float) -> dict[str, float]:
     past = Book(book.facts.before(before))
     effect = fit_effect(experiment(past, before, HORIZON), HORIZON, seed=seed)
     model = learner(past, seed)(past.labelled(past.features(past.at_issue(date.min, split)), before), before)
-    pool = contact_rows(book, world.now()).filter(pl.col("cutoff") >= before)
-    asked = asks(book, pool.select(CONTACTED))
-    features = effect_features(book, asked)
-    pool = pool.join(features.select(CONTACTED), on=CONTACTED, how="semi").unique(CONTACTED, maintain_order=True)
-    features = pool.select(CONTACTED).join(features, on=CONTACTED, how="left", maintain_order="left")
-    anyway = candidates_anyway(book, asked, model, HORIZON)
-    sums = anyway.group_by(CONTACTED).agg(
-        amount=pl.col("open_cents").sum() / 100,
-        anyway=(pl.col("open_cents") * pl.col("paid_anyway")).sum() / pl.col("open_cents").sum(),
-    )
-    table = pool.join(sums, on=CONTACTED, how="left", maintain_order="left")
+    table, told = asked_of(book, before, world.now(), effect, model)
     amount, p = table["amount"].fill_null(0.0).to_numpy(), table["anyway"].fill_null(1.0).to_numpy()
-    told = effect.effects(features)
     gain = true_shares(world, book, table) * amount
     ours = [
         value_of_contact(
@@ -200,6 +206,24 @@ def incremental(seed: int, customers: int, holdout: float) -> dict[str, float]:
     figures |= {f"{name}, thousands": brought[name] / 1000 for name in POLICIES}
     figures["contacts"] = float(len(table))
     return figures
+
+
+def asked_of(
+    book: Book, since: datetime, now: datetime, effect: ContactEffect, model: PaymentDates
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The contacts from `since` with `amount` and share paid `anyway` of what each is about, and their effects."""
+    pool = contact_rows(book, now).filter(pl.col("cutoff") >= since)
+    asked = asks(book, pool.select(CONTACTED)).items
+    features = effect_features(book, asked)
+    pool = pool.join(features.select(CONTACTED), on=CONTACTED, how="semi").unique(CONTACTED, maintain_order=True)
+    features = pool.select(CONTACTED).join(features, on=CONTACTED, how="left", maintain_order="left")
+    cents = pl.col("asked_cents")
+    sums = (
+        candidates_anyway(book, asked, model, HORIZON)
+        .group_by(CONTACTED)
+        .agg(amount=cents.sum() / 100, anyway=(cents * pl.col("paid_anyway")).sum() / cents.sum())
+    )
+    return pool.join(sums, on=CONTACTED, how="left", maintain_order="left"), effect.effects(features)
 
 
 def chosen_gain(score: Floats, gain: Floats, weeks: NDArray[np.int64]) -> float:

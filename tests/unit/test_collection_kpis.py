@@ -290,6 +290,37 @@ def test_groups_of_customers_as_they_stood(drawn_facts: Draw, day: Day) -> None:
     assert owed("currency", "10") == owed("entity", "10") == {None: 7}
 
 
+def test_two_entities_customers_of_one_id_have_attributes_of_their_own(drawn_facts: Draw, day: Day) -> None:
+    facts = drawn_facts(
+        entity="entity_id | currency\n E | EUR\n F | EUR",
+        customer="known_at | entity_id | customer_id | segment\n 0 | E | A | retail\n 0 | F | A | trade",
+        invoice="known_at | entity_id | owed\n 1 | E | 50:1\n 1 | F | 50:2",
+    )
+    rows = [r for r in as_of(facts, day("5"), by="segment").rows if r.kpi == "ar"]
+    assert {(r.entity_id, r.group, r.minor) for r in rows} == {("E", "retail", 1), ("F", "trade", 2)}
+
+
+def test_no_more_rolls_on_than_was_owed_before(drawn_facts: Draw, day: Day) -> None:
+    facts = drawn_facts(
+        invoice="known_at | invoice_id | owed\n 1 | I | 50:100",
+        allocation="""allocation_id | known_at | date | amount_minor | deleted
+ a | 25 | 25 | 40 | no
+ a | 45 | 25 | 40 | yes""",
+    )
+    rows = figures(as_of(facts, day("61")))  # 60 open a step before, 100 now: the payment went back
+    assert rows["roll_current"].value == Decimal("1.0000")
+
+
+def test_what_was_settled_in_the_instant_a_period_began_is_in_it(drawn_facts: Draw, day: Day) -> None:
+    facts = drawn_facts(
+        invoice="known_at | issue_date | owed\n 1 | 1 | 9:100",
+        allocation="known_at | date | amount_minor\n 11 | 10 | 100",
+    )
+    assert values(as_of(facts, day("101")), "settled_count") == ["1"]  # days 11 to 100
+    assert values(as_of(facts, day("11")), "settled_count") == ["0"]
+    assert values(as_of(facts, day("102")), "settled_count") == ["0"]
+
+
 def test_a_day_starts_where_the_entity_is(drawn_facts: Draw, day: Day) -> None:
     facts = drawn_facts(
         entity="entity_id | currency | time_zone\n E | EUR | UTC\n F | EUR | America/New_York",

@@ -21,6 +21,7 @@ from models.credit.opinions import ScoredCustomers, own_lgd
 from models.credit.policy import BlockedOrder, CreditLimit, LimitSettings, blocked_orders, credit_limits
 from models.credit.scale import Scale, grade
 from models.credit.scorer import CreditScorer
+from pipelines.credit_commands import used_words
 
 Draw = Callable[..., Facts]
 Instant = Callable[[str], datetime]
@@ -195,6 +196,16 @@ def test_the_limit_is_the_smaller_of_risk_and_capacity_rounded_down(drawn_facts:
     assert (capped.limit_minor, capped.decided_by) == (200_000, "risk")  # 30 / 0.015
     above, _ = limits(facts, instant("40"), score(pd=0.03), replace(SETTINGS, appetite_cap=61))
     assert above == risky
+
+
+def test_a_use_far_above_the_limit_is_told_without_digits() -> None:
+    assert [used_words(share) for share in (None, 0.6, 9.99, 9.991, 173.21)] == [
+        "",
+        "60.0%",
+        "999.0%",
+        ">999 %",
+        ">999 %",
+    ]
 
 
 def test_orders_that_do_not_fit_are_blocked_and_a_later_smaller_one_may_fit(

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from features.errors import BadInput, BadSetting, NotFound, StateError
+from models.credit.cross_validation import cross_validate
 from models.credit.portfolio_features import columns
 from models.credit.portfolio_model import PortfolioModel, train_portfolio
 from models.credit.risk_model import CreditRiskModel
@@ -74,6 +75,8 @@ def test_a_missing_column_suffix_or_file_is_named(tmp_path: Path) -> None:
         BadInput, match=r"no column 'm1'; it has: who, ended, size, kind, M1, m2, m3; did you mean 'M1'"
     ):
         read(tmp_path, "", header=HEADER.replace("m1", "M1"))
+    with pytest.raises(BadInput, match=r"t.csv: the column 'm2' is there more than once; allowed: once"):
+        read(tmp_path, "a,lost,2,x,4,1,2,3\n", header=HEADER.strip() + ",m2\n")
     with pytest.raises(BadSetting, match=r"ends in '.txt'; allowed: .csv, .parquet"):
         read_portfolio(tmp_path / "t.txt", parse_portfolio(SPEC, "s"))
     with pytest.raises(NotFound, match="there is no such file"):
@@ -100,6 +103,7 @@ def test_a_missing_column_suffix_or_file_is_named(tmp_path: Path) -> None:
         ("over: late, under: size", "over: size, under: late", "over 'size' is a number; allowed: a series: late"),
         ("under_back: 1", "under_back: 2", "fewer than two months are left"),
         ("summaries: [max]", "summaries: []", "becomes no feature"),
+        ("at_least: 0,", "at_least: 3, at_most: 2,", "at_least 3 is above at_most 2"),
         ("at_least: 0,", "at_least: 0, risk: rises,", "its risk rises, and a trend can move against that"),
     ],
 )
@@ -120,8 +124,17 @@ def test_every_shipped_portfolio_is_sound_and_a_wrong_name_is_told_the_right_one
 def test_too_few_bad_rows_or_none_that_say_how_they_ended_are_refused(tmp_path: Path) -> None:
     spec = parse_portfolio(SPEC, "s")
     good = "".join(f"g{k},paid,2,x,0,0,0\n" for k in range(60))
-    with pytest.raises(BadInput, match="0 of 60 rows went into default: too few to learn from; allowed: 20 or more"):
+    with pytest.raises(BadInput, match="ended is never 'lost', which the mapping calls bad; it holds: 'paid'"):
         train_portfolio(read(tmp_path, good), spec, seed=1)
+    few = good + "".join(f"f{k},lost,2,x,0,0,0\n" for k in range(3))
+    with pytest.raises(BadInput, match="3 of 63 rows went into default: too few to learn from; allowed: 20 or more"):
+        train_portfolio(read(tmp_path, few), spec, seed=1)
+    some = good + "".join(f"f{k},lost,2,x,0,0,0\n" for k in range(24))
+    train_portfolio(read(tmp_path, some), spec, seed=1)
+    with pytest.raises(
+        BadInput, match=r"24 of 84 rows went into default: .* hold a fold of 5 back; allowed: 25 or mor"
+    ):
+        cross_validate(read(tmp_path, some), spec, seeds=[1])
     bad = "".join(f"b{k},lost,2,x,0,0,0\n" for k in range(60))
     with pytest.raises(BadInput, match="0 of 60 rows did not go into default"):
         train_portfolio(read(tmp_path, bad), spec, seed=1)
@@ -158,4 +171,6 @@ def test_only_declared_models_are_trained_and_only_with_their_own_options(tmp_pa
         run_training("credit-risk", {"data": tmp_path}, **places)  # type: ignore[arg-type]
     with pytest.raises(BadSetting, match=r"do not go with --data"):
         run_training("credit-risk", {"data": tmp_path, "mapping": "m", "late_days": 3}, **places)  # type: ignore[arg-type]
+    with pytest.raises(BadSetting, match=r"--materiality is -1; allowed: 0 or more"):
+        run_training("credit-risk", {"materiality": -1}, **places)  # type: ignore[arg-type]
     assert all(":" in trainer.runs for trainer in TRAINERS.values())

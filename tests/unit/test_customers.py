@@ -426,7 +426,8 @@ def test_every_feature_has_one_declared_direction_and_none_of_lateness_is_free()
     assert declared == RISES | FALLS | FREE | NOT_READ
     assert len(declared) == len(RISES) + len(FALLS) + len(FREE) + len(NOT_READ)
     late = {name for name in declared if "late" in name and "count" not in name and "std" not in name}
-    late |= {name for name in declared if name.startswith(("overdue_", "worst_overdue"))} | {"late_61_count_365d", "late_91_count_365d"}
+    late |= {name for name in declared if name.startswith(("overdue_", "worst_overdue"))}
+    late |= {"late_61_count_365d", "late_91_count_365d"}
     assert {name for name in late if direction(name) == 0} == set()
     assert not {d.name for d in FAMILIES["this invoice"]} & declared
 

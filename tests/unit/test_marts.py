@@ -190,6 +190,24 @@ def test_what_fails_midway_leaves_the_old_files(star: Marts, tmp_path: Path, mon
     assert [p.name for p in tmp_path.iterdir()] == ["star"]
 
 
+def test_where_the_swap_itself_fails_the_old_star_goes_back(
+    star: Marts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_folder(star, tmp_path / "star", "parquet")
+    rename = Path.rename
+
+    def refused(self: Path, target: Path) -> Path:
+        if ".new-" in self.name:
+            raise OSError(5, "Input/output error")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refused)
+    with pytest.raises(StateError, match="what was there before stays"):
+        write_folder(star, tmp_path / "star", "delta")
+    assert (tmp_path / "star" / "fact_kpi.parquet").is_file()
+    assert [p.name for p in tmp_path.iterdir()] == ["star"]
+
+
 def test_what_a_killed_export_left_is_cleared_and_a_lost_star_put_back(star: Marts, tmp_path: Path) -> None:
     write_folder(star, tmp_path / "star", "parquet")
     (tmp_path / "star").rename(tmp_path / ".star.old-abc")
@@ -289,8 +307,15 @@ def test_a_second_export_replaces_the_tables_and_keeps_their_readers(star: Marts
         ask(f"DO $$ BEGIN CREATE ROLE {role} ; EXCEPTION WHEN duplicate_object THEN NULL; END $$", rows=False)
         ask(f"GRANT USAGE ON SCHEMA duecast TO {role}", rows=False)
         ask(f"GRANT SELECT ON duecast.fact_kpi TO {role}", rows=False)
+    ask("GRANT USAGE ON SCHEMA duecast TO PUBLIC", rows=False)
+    ask("GRANT SELECT ON duecast.fact_invoice TO PUBLIC", rows=False)
     write_postgresql({**star, "fact_order": star["fact_order"].head(0)}, database)
     assert ask("SELECT count(*) FROM duecast.fact_order") == [(0,)]
+    public = "SELECT count(*) FROM aclexplode(({})) g WHERE g.grantee = 0"
+    assert ask(public.format("SELECT nspacl FROM pg_namespace WHERE nspname = 'duecast'")) == [(1,)]
+    for name, count in (("fact_invoice", 1), ("fact_kpi", 0)):
+        of = f"SELECT relacl FROM pg_class WHERE oid = 'duecast.{name}'::regclass"
+        assert ask(public.format(of)) == [(count,)]
     assert ask(
         "SELECT has_table_privilege('the bi', 'duecast.fact_kpi', 'SELECT'),"
         " has_schema_privilege('the bi', 'duecast', 'USAGE')"

@@ -13,6 +13,7 @@ from features.errors import BadInput, NotFound, StateError
 from services.circuits import BreakerRule, Circuits
 from services.database import Database
 from services.outbox import Fate, NewMessage, Outbox, discard, revive
+from services.state_tables import SCHEMA_VERSION
 
 NOW = datetime(2024, 3, 1, 9, 30, tzinfo=UTC)
 AtOnce = Callable[[int, Callable[[int], object]], list[Any]]
@@ -172,7 +173,7 @@ def test_a_database_of_the_version_before_gains_the_new_tables(url: str) -> None
     database = Database(url)
     Outbox(database).put(POST, now=NOW)
     with database.reading() as connection:
-        assert connection.execute(text("SELECT version FROM schema_version")).scalar() == 2
+        assert connection.execute(text("SELECT version FROM schema_version")).scalar() == SCHEMA_VERSION
     database.close()
 
 

@@ -136,7 +136,8 @@ def test_a_past_that_does_not_show_it_is_said_and_what_never_rolled_is_noted(dra
     assert rates.rates == {"current": Decimal(0)}
     assert rates.unknown["1-30"] == "nothing was ever owed in 1-30"
     cells = provision(book, day("101"), [rates])
-    assert cells["availability"].to_list() == ["full", "none", "full", "full", "full"]
+    assert cells["availability"].to_list() == ["partial", "none", "full", "full", "full"]
+    assert provision(book, day("101"), [LossRates({"current": Decimal(0)})])["availability"][0] == "full"  # as told
     assert "the rate is 0" in str(cells["availability_reason"][0])
     (given,) = derived_rates(book, day("101"), steps=3, oldest_rate=Decimal("0.4"))
     assert given.rates["90+"] == Decimal("0.4")
@@ -233,3 +234,10 @@ def test_the_command(
     assert json.loads(out.read_text())["totals"][0]["provision_minor"] == 52_650_000
     assert run([*command, "--by", "segment"]) == 0
     assert "none: current: nothing was" in capsys.readouterr().out
+    assert run([*command, "--rates", str(tmp_path / "rates.yaml"), "--oldest-loss", "50"]) == 2
+    assert "--oldest-loss does not go with --rates" in capsys.readouterr().err
+    (tmp_path / "other.yaml").write_text("rates: {current: 1 %}\nexceptions: [{entity: e, rates: {current: 2 %}}]")
+    assert run([*command, "--rates", str(tmp_path / "other.yaml")]) == 2
+    assert "an exception is for entity 'e'; there are: E; did you mean 'E'?" in capsys.readouterr().err
+    assert run(["kpis", "provision", "--as-of", "2010-01-01"]) == 0
+    assert "Nothing is known as of then" in capsys.readouterr().out

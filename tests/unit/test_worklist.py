@@ -14,10 +14,14 @@ import pytest
 from features.book import Book
 from features.errors import BadInput, BadSetting, StateError
 from features.facts import Facts
-from models.worklist.asks import EFFECT_FEATURES, asks
-from models.worklist.effect import ContactEffect, fit_effect, ipw_estimate, lacking, strata
+from models.worklist.asks import asks
+from models.worklist.effect import ContactEffect, lacking
+from models.worklist.effect_features import EFFECT_FEATURES
+from models.worklist.estimation import fit_effect
 from models.worklist.experiment import contact_rows, experiment
+from models.worklist.plain import ipw_estimate, strata
 from models.worklist.ranking import left_out
+from models.worklist.ridge import ridge
 from models.worklist.settings import WorklistSettings
 from models.worklist.value import value_at_risk, value_of_contact
 from models.worklist.worklist import Worklist, merged, worklist
@@ -152,7 +156,11 @@ HOLDS = {
             "the calendar, on 2024-02-11",
         ),
     ),
-    "held_out": (
+    "drawn and made": (
+        {"contact": CONTACT + "c | A | 20 | call | yes | 0.9"},
+        ("contacted by a draw on 2024-01-20, to learn what a contact is worth", "the calendar, on 2024-02-03"),
+    ),
+    "drawn and left out": (
         {"contact": CONTACT + "c | A | 20 | - | no | 0.9"},
         ("left out by a draw on 2024-01-20, to learn what a contact is worth", "the calendar, on 2024-02-03"),
     ),
@@ -180,7 +188,8 @@ RELEASED = {
     },
     "a legal hold that begins tomorrow": {"customer_attribute": ATTRIBUTE + "a | A | legal_hold | 31 | 1 | 12"},
     "a contact long ago": {"contact": CONTACT + "c | A | 12 | call | yes | -"},
-    "a draw whose horizon is over": {"contact": CONTACT + "c | A | 12 | - | no | 0.9"},
+    "a draw whose horizon is over": {"contact": CONTACT + "c | A | 16 | - | no | 0.9"},
+    "a drawn contact whose horizon is over": {"contact": CONTACT + "c | A | 16 | call | yes | 0.9"},
     "what is learnt tomorrow": {"dispute": DISPUTE + "D | A | I | 12 | - | open | - | 30"},
 }
 
@@ -196,6 +205,24 @@ def test_a_disputed_invoice_is_taken_out_and_the_rest_is_asked_for(drawn_facts: 
     made = listed(drawn_facts, instant("30"), invoice=both, dispute=DISPUTE + "D | A | I | 12 | - | open | - | 12")
     (row,) = made.rows
     assert (row.invoices, row.amount, made.held) == (("J",), Decimal("200.00"), ())
+
+
+def test_cash_that_is_not_applied_is_not_asked_for(drawn_facts: Draw, instant: Instant) -> None:
+    both = INVOICE + "J | A | 1 | 12:20000"
+    (row,) = listed(drawn_facts, instant("30"), invoice=both, payment=CASH + "P | A | 20 | 110000 | EUR").rows
+    assert (row.invoices, row.amount) == (("J",), Decimal("100.00"))
+    assert row.do == "call about J (100.00 EUR, 18 days past due)"
+    assert "1,100.00 EUR of its cash and credits are not applied: not asked for" in row.reasons
+
+
+@pytest.mark.parametrize("about", ["I", "-"], ids=["an invoice", "the account"])
+def test_a_promise_of_less_than_is_open_holds_nothing_and_is_told(
+    drawn_facts: Draw, instant: Instant, about: str
+) -> None:
+    (row,) = listed(drawn_facts, instant("30"), promise=PROMISE + f"P | A | {about} | 28 | 33 | 99999").rows
+    assert row.amount == Decimal("1000.00")
+    words = "999.99 EUR promised for 2024-02-02 on 2024-01-28: less than is open, which is asked for in full"
+    assert words in row.reasons
 
 
 CASH = "payment_id | customer_id | value_date | amount_minor | currency\n"
@@ -440,6 +467,18 @@ def test_strata_tell_the_plain_effect_of_each() -> None:
     assert ipw_estimate(rows).effect == pytest.approx(0.25, abs=0.05)
 
 
+def test_what_a_customer_says_four_times_is_said_once() -> None:
+    """Every contact four times over is no more evidence, where customers are the clusters: the same covariance."""
+    rng = np.random.default_rng(4)
+    z, noise, who = rng.normal(size=(300, 2)), rng.normal(size=300), rng.integers(0, 60, 300)
+    for penalty in (10.0, float("inf")):
+        once = ridge(noise, z, penalty, who)
+        often = ridge(np.tile(noise, 4), np.tile(z, (4, 1)), 4 * penalty, np.tile(who, 4))
+        assert often[0] == pytest.approx(once[0])
+        assert often[1] == pytest.approx(once[1])
+        assert once[1][0, 0] > 0
+
+
 def test_same_rows_and_seed_same_model_whatever_the_order(tmp_path: Path) -> None:
     rows = drawn()
     for name, order in (("a", rows), ("b", rows.sample(fraction=1.0, shuffle=True, seed=3))):
@@ -494,7 +533,7 @@ LATER = "invoice_id | customer_id | issue_date | owed\nI | A | 1 | 10:100\nZ | Z
 def test_what_is_learnt_at_the_cutoff_is_not_asked_for(drawn_facts: Draw, instant: Instant) -> None:
     versions = "invoice_id | customer_id | issue_date | owed | known_at\nI | A | 1 | 10:100 | 1\nI | A | 1 | 10:50 | 20"
     book = Book(drawn_facts(invoice=versions, contact=CONTACT + "c | A | 20 | call | yes | 0.9"))
-    assert asks(book, contact_rows(book, instant("80")))["amount_minor"].to_list() == [100]
+    assert asks(book, contact_rows(book, instant("80"))).items["amount_minor"].to_list() == [100]
 
 
 def outcome(drawn_facts: Draw, instant: Instant, paid: str, contact: str = "c | A | 20 | call | yes | 0.9") -> list:
@@ -532,6 +571,41 @@ def test_the_outcome_is_what_was_paid_within_the_horizon(
 )
 def test_contacts_that_teach_nothing_are_left_out(drawn_facts: Draw, instant: Instant, contact: str) -> None:
     assert outcome(drawn_facts, instant, "1 | I | 25 | 100 | payment", contact) == []
+
+
+TWO = LATER + "J | A | 1 | 12:300\n"
+ABOUT = {
+    "all past due": ({}, 0.25),
+    "less what is disputed": ({"dispute": DISPUTE + "D | A | J | 12 | - | open | - | 12"}, 1.0),
+    "less what the parent disputes": ({"dispute": DISPUTE + "D | B | J | 12 | - | open | - | 12"}, 1.0),
+    "also what was disputed later": ({"dispute": DISPUTE + "D | A | J | 22 | - | open | - | 22"}, 0.25),
+    "also what was disputed before": ({"dispute": DISPUTE + "D | A | J | 12 | - | rejected | 15 | 15"}, 0.25),
+    "less what is promised": ({"promise": PROMISE + "P | A | J | 15 | 40 | 300"}, 1.0),
+    "also what was promised in part": ({"promise": PROMISE + "P | A | J | 15 | 40 | 299"}, 0.25),
+    "also what was promised later": ({"promise": PROMISE + "P | A | J | 22 | 40 | 300"}, 0.25),
+    "also where the promise was broken": ({"promise": PROMISE + "P | A | J | 12 | 15 | 300"}, 0.25),
+    "less free cash": ({"payment": "payment_id | customer_id | value_date | amount_minor\n P | A | 15 | 200"}, 0.0),
+    "less what free cash covers of it": (
+        {"payment": "payment_id | customer_id | value_date | amount_minor\n P | A | 15 | 50"},
+        50 / 350,
+    ),
+    "nothing, where all is disputed": ({"dispute": DISPUTE + "D | A | - | 12 | - | open | - | 12"}, None),
+}
+
+
+@pytest.mark.parametrize("name", ABOUT)
+def test_what_is_learnt_from_is_what_the_list_of_that_day_asks_for(
+    drawn_facts: Draw, instant: Instant, name: str
+) -> None:
+    tables, share = ABOUT[name]
+    contact = CONTACT + "c | A | 20 | call | yes | 0.9"
+    paid = PAID + "1 | I | 25 | 100 | payment\nz | Z | 70 | 10 | payment"
+    book = Book(drawn_facts(invoice=TWO, contact=contact, allocation=paid, **tables))
+    shares = experiment(book, instant("80"), 14)["paid_share"].to_list()
+    assert shares == ([] if share is None else [pytest.approx(share)])
+    asked = asks(book, contact_rows(book, instant("80"))).items
+    on_the_list = [i for r in worklist(book, instant("20"), None, None, PLAIN).rows for i in r.invoices]
+    assert asked["invoice_id"].to_list() == on_the_list
 
 
 def test_a_horizon_is_over_once_the_bank_has_told_of_its_last_day(drawn_facts: Draw, instant: Instant) -> None:
