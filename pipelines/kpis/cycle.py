@@ -23,7 +23,7 @@ class Cycle(Struct, frozen=True):
 
 
 def cycle_times(book: Book, period: Period) -> list[Cycle]:
-    """By entity and currency, as the books stood at the end of the period; quantiles are interpolated. None of an empty lake."""
+    """By entity and currency, as the books stood at the end of the period; quantiles interpolated. May be empty."""
     if book.zones.is_empty():  # the other figures of a landscape may be asked for before anything has landed
         return []
     settled = settled_invoices(AsOf.of(book, period.since), AsOf.of(book, period.until))
