@@ -8,6 +8,7 @@ refused and the old one stays. Nothing here runs on the event loop.
 import logging
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Generic, TypeVar
@@ -109,10 +110,11 @@ class Champion:
         return self.predictor is not before
 
     def _call_analysts(self, promoted: dict[str, ModelVersion], book: Book) -> None:
-        """After what answers about payment dates, which should not wait for them."""
-        there = {name: self._loaded(name, promoted) for name in self._models}
-        models = {name: loaded for name, loaded in there.items() if loaded is not None}
-        self._analysts.get((*models.values(), book), lambda: Analysts(models, book))
+        """After what answers about payment dates, which should not wait for them; nor does one model for the next."""
+        for name in self._models:
+            self._loaded(name, promoted)
+            models = {there: newest.thing for there, newest in self._models.items() if newest.thing is not None}
+            self._analysts.get((*models.values(), book), partial(Analysts, models, book))
 
     def _loaded(self, name: str, promoted: dict[str, ModelVersion]) -> Loaded | None:
         """The promoted version of a model; the one before where that cannot be used."""

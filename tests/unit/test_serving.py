@@ -308,3 +308,17 @@ def test_new_facts_make_new_analysts_and_the_old_ones_answer_on(champion, tmp_pa
     assert champion.analysts.book is champion.predictor.book is not before.book
     assert champion.analysts.models == before.models
     assert before.kpis(KpiQuestion()) != champion.analysts.kpis(KpiQuestion())
+
+
+def test_key_figures_do_not_wait_for_models_that_are_still_checked(champion, tmp_path, monkeypatch):
+    dated = promote(tmp_path, 1, '{"days": 5}')
+    promote(tmp_path, 7, '{"days": 0}', name=CREDIT_RISK, beside=[dated])
+    verify, seen = champions.verify, []
+
+    def looking(version, mlruns, **how):
+        seen.append((version.name, champion.analysts is not None))
+        verify(version, mlruns, **how)
+
+    monkeypatch.setattr(champions, "verify", looking)
+    champion.refresh()
+    assert seen == [(PAYMENT_DATE, False), (CREDIT_RISK, True)]
