@@ -46,5 +46,5 @@ def loss_share(facts: Facts, states: pl.DataFrame, rule: DefaultRule, as_of: dat
         .select(pl.col("lost").clip(0, pl.col("at_risk")) / pl.col("at_risk"))
         .to_series()
     )
-    share = float(shares.mean() or 0.0) if len(shares) >= FEWEST_CLOSED else None  # type: ignore[arg-type]
+    share = float(shares.to_numpy().mean()) if len(shares) >= FEWEST_CLOSED else None
     return LossShare(len(shares), share)

@@ -109,12 +109,20 @@ def load(version: ModelVersion, mlruns: Path, *, loader: str | None = None) -> A
     return resolve(loader or _loader(version.name)).load(mlruns / version.folder)
 
 
+def training_command(name: str) -> str:
+    """What makes a champion called `name`.
+
+    >>> training_command("payment-date"), training_command("anomalies")
+    ('duecast train', 'duecast train anomalies')
+    """
+    return "duecast train" if name == PAYMENT_DATE else f"duecast train {name}"
+
+
 def ready(mlruns: Path, name: str) -> tuple[ModelVersion, Any]:
     """The champion called `name`, checked and loaded; `NotFound`, with the command that makes one, without."""
     version = champion(mlruns, name)
     if version is None:
-        command = "duecast train" if name == PAYMENT_DATE else f"duecast train {name}"
-        raise NotFound(f"no {name} model in {mlruns}: run `{command}` first")
+        raise NotFound(f"no {name} model in {mlruns}: run `{training_command(name)}` first")
     verify(version, mlruns)
     return version, load(version, mlruns)
 

@@ -11,7 +11,7 @@ from features.book import Book
 from features.errors import BadInput, BadSetting, NotFound
 from features.facts import Facts
 from features.lake import Lake
-from models.champion import champion, load, verify
+from models.champion import PAYMENT_DATE, ready
 from services.predictor import BookPredictor, predictions
 from services.schemas import Prediction
 
@@ -28,11 +28,7 @@ def score(
     `StateError` where the lake lacks what the model reads; `NotFound` without a champion, without open receivables, or
     for an id that is not open.
     """
-    version = champion(mlruns)
-    if version is None:
-        raise NotFound(f"no model in {mlruns}: run `duecast train` first")
-    verify(version, mlruns)
-    model = load(version, mlruns)
+    version, model = ready(mlruns, PAYMENT_DATE)
     book = Book(Facts.read(lake))
     predictor = BookPredictor(version, model, book)  # refuses a lake that lacks what the model reads
     subjects = _open(book, as_of, entity)

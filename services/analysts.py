@@ -21,7 +21,15 @@ from models.anomalies.alerts import Alert, Budget
 from models.cash.answers import CashForecast
 from models.cash.backtest import day_begins
 from models.cash.forecast import LookAhead, in_scenario, look_ahead
-from models.champion import ANOMALIES, CASH_FORECAST, CONTACT_EFFECT, CREDIT_RISK, PAYMENT_DATE, ModelVersion
+from models.champion import (
+    ANOMALIES,
+    CASH_FORECAST,
+    CONTACT_EFFECT,
+    CREDIT_RISK,
+    PAYMENT_DATE,
+    ModelVersion,
+    training_command,
+)
 from models.credit.losses import LossSettings
 from models.credit.opinions import ScoredCustomers, limits_of, losses_of, scored, ways_up
 from models.credit.policy import LimitSettings
@@ -140,8 +148,8 @@ class Analysts:
 
     def _model(self, name: str) -> Loaded:
         if name not in self.models:
-            command = "duecast train" if name == PAYMENT_DATE else f"duecast train {name}"
-            raise Refused(problems.NOT_READY, f"no {name} model serves: train one with `{command}`")
+            told = f"no {name} model serves: train one with `{training_command(name)}`"
+            raise Refused(problems.NOT_READY, told)
         return self.models[name]
 
     def _instant(self, question: CreditQuestion | WorklistQuestion) -> datetime:

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-Row = Mapping[str, object]
+Row = Mapping[str, Any]
 CLIPPED = "scale_end"
 
 
@@ -36,7 +37,7 @@ class Code:
 def number(row: Row, name: str) -> float | None:
     """A feature's value, None where it is missing."""
     value = row.get(name)
-    return None if value is None else float(value)  # type: ignore[arg-type]
+    return None if value is None else float(value)
 
 
 def _overdue(row: Row) -> str:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from features.book import Book
 from features.errors import BadSetting
 from features.facts import Facts, Versions
-from models.champion import champion, load, verify
+from models.champion import PAYMENT_DATE, champion, ready
 from pipelines.kpis import accuracy, automation, cycle, downtime
 from pipelines.kpis.accuracy import Inbound, Outbound, inbound, outbound
 from pipelines.kpis.automation import Coverage, coverage, undeclared
@@ -105,11 +105,10 @@ def definitions(model: CashModel | None) -> dict[str, str]:
 
 def cash_model(mlruns: Path) -> CashModel | None:
     """The champion that tells when cash comes; None where there is none."""
-    version = champion(mlruns)
-    if version is None:
+    if champion(mlruns) is None:
         return None
-    verify(version, mlruns)
-    return CashModel(version.label, load(version, mlruns).distribution)
+    version, model = ready(mlruns, PAYMENT_DATE)
+    return CashModel(version.label, model.distribution)
 
 
 def unattended_banks(landscape: Landscape) -> set[str]:
