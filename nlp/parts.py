@@ -15,7 +15,10 @@ from nlp.folding import folded
 from nlp.letters import Letter, Span
 
 BARE_WORDS = 12  # so few words above a quoted mail may only point at it
+CONTACT_WORDS = 14  # a line of contact data has fewer
 PROSE_WORDS = 9  # a line of so many words below a closing is no part of a signature
+FORWARDED_DEEP = 4  # a mail forwarded more often than this is history
+BELOW_LINES = 20  # of a forwarded mail tell whether it is our own dunning
 MARGIN = 400  # characters of a line that phrases are looked for in
 
 
@@ -66,16 +69,17 @@ def _line(raw: str, start: int) -> Line:
 
 
 def _history(lines: list[Line], subject: str) -> list[Line]:
-    """Mark what was written before: everything below a header, and every line behind `>`."""
-    told, at, quoting = list(lines), 0, False
+    """Mark what was written before: everything below a header, and every line behind more `>` than the writer's own."""
+    told, at, quoting, own, before = list(lines), 0, False, 0, 0
     while at < len(lines):
         if header := header_lines(lines, at):
             for k in range(at, at + header):
                 told[k] = replace(lines[k], kind=Kind.HEADER)
             at += header
-            quoting = not _is_content(told, at, subject) and not _behind_marks(lines, at)
+            depth, content = _depth(lines, at), before < FORWARDED_DEEP and _is_content(told, at, subject)
+            own, quoting, before = depth if content else 0, not content and not depth, before + 1
             continue
-        if quoting or lines[at].depth:
+        if quoting or lines[at].depth > own:
             told[at] = replace(lines[at], kind=Kind.QUOTED)
         at += 1
     return told
@@ -92,16 +96,19 @@ def header_lines(lines: Sequence[Line], at: int) -> int:
 
 
 def _block(lines: Sequence[Line], at: int) -> int:
-    """Outlook's From, Sent, To, Subject: a sender, and at least one more field within the next lines."""
+    """Outlook's From, Sent, To, Subject: at least two such lines together, one of them the sender."""
     begin = at
-    while at < len(lines) and not lines[at].words.strip("-_* "):
+    while at < min(begin + 3, len(lines)) and not lines[at].words.strip("-_* "):
         at += 1
-    if at == len(lines) or at - begin > 2 or not phrases.FIELD_FROM.search(lines[at].words):
-        return 0
-    fields = at + 1
-    while fields < len(lines) and phrases.FIELD_OTHER.search(lines[fields].words):
+    fields = at
+    while fields < len(lines) and _is_field(lines[fields].words):
         fields += 1
-    return fields - begin if fields > at + 1 else 0
+    sent = any(phrases.FIELD_FROM.search(line.words) for line in lines[at:fields])
+    return fields - begin if sent and fields > at + 1 else 0
+
+
+def _is_field(words: str) -> bool:
+    return bool(phrases.FIELD_FROM.search(words) or phrases.FIELD_OTHER.search(words))
 
 
 def _wrote(lines: Sequence[Line], at: int) -> int:
@@ -118,23 +125,21 @@ def _wrote(lines: Sequence[Line], at: int) -> int:
     return 0
 
 
-def _behind_marks(lines: Sequence[Line], at: int) -> bool:
-    """Whether what follows stands behind `>`, so that lines without it are answers."""
-    following = next((line for line in lines[at:] if line.words), None)
-    return following is not None and following.depth > 0
+def _depth(lines: Sequence[Line], at: int) -> int:
+    """How many `>` stand before what follows; where any do, lines with fewer are answers."""
+    return next((line.depth for line in lines[at:] if line.words), 0)
 
 
 def _is_content(told: Sequence[Line], at: int, subject: str) -> bool:
     """Whether the mail below the header that ends here is what the sender wants to say."""
     above = " ".join(line.words for line in told[:at] if line.kind is Kind.NEW and not _is_frame(line))
-    header = [line.words for line in told[:at] if line.kind is Kind.HEADER]
-    if sum(1 for line in told[:at] if line.kind is Kind.QUOTED) or len(above.split()) > BARE_WORDS:
+    below = " ".join(line.words for line in told[at : at + BELOW_LINES])
+    if any(line.kind is Kind.QUOTED for line in told[:at]) or phrases.OUR_DUNNING.search(below):
         return False
-    below = " ".join(line.words for line in told[at:])[: 4 * MARGIN]
-    if phrases.OUR_DUNNING.search(below):
-        return False
-    forwarded = any(phrases.FORWARDED_MESSAGE.search(words) for words in header)
-    return forwarded or bool(phrases.FORWARDED_SUBJECT.search(folded(subject)) or phrases.POINTER.search(above))
+    if any(line.kind is Kind.HEADER and phrases.FORWARDED_MESSAGE.search(line.words) for line in told[:at]):
+        return True
+    points = phrases.FORWARDED_SUBJECT.search(folded(subject)) or phrases.POINTER.search(above)
+    return bool(points) and len(above.split()) <= BARE_WORDS
 
 
 def _is_frame(line: Line) -> bool:
@@ -158,38 +163,50 @@ def _opened(piece: list[Line]) -> list[Line]:
 
 def _closed(piece: list[Line]) -> list[Line]:
     """Take the signature and the disclaimers off the end; a postscript below them stays."""
-    begin = next((k for k in range(len(piece)) if _closes(piece, k)), len(piece))
-    kinds = [line.kind for line in piece]
-    for at in range(begin, len(piece)):
-        kinds[at] = kinds[at - 1] if at > begin and piece[at].words == "" else _below_closing(piece[at])
-    written = False
-    for at, line in enumerate(piece[:begin]):
-        if phrases.SENT_FROM.search(line.words) or (written and phrases.CONTACT_LINE.search(line.words)):
-            kinds[at] = Kind.SIGNATURE
-        elif written and line.words and phrases.DISCLAIMER.search(line.words) and _apart(piece, at):
-            kinds[at] = Kind.DISCLAIMER
-        written = written or bool(line.words)
+    written = next((k for k, line in enumerate(piece) if line.words), len(piece))
+    begin = next((k for k in range(written + 1, len(piece)) if _closes(piece[k].words)), None)
+    return _trailing(piece, written) if begin is None else [*piece[:begin], *_below(piece[begin:])]
+
+
+def _below(piece: list[Line]) -> list[Line]:
+    """What stands from the closing on; an empty line is what the line above it is."""
+    kinds = [Kind.SIGNATURE]
+    for line in piece[1:]:
+        kinds.append(_below_closing(line) if line.words else kinds[-1])
     return [replace(line, kind=kind) for line, kind in zip(piece, kinds, strict=True)]
 
 
-def _closes(piece: Sequence[Line], at: int) -> bool:
-    """Whether the signature begins here: dashes, or a closing with something written above it."""
-    words = piece[at].words
-    if not any(line.words for line in piece[:at]):
-        return False
+def _trailing(piece: list[Line], written: int) -> list[Line]:
+    """Without a closing: contact lines and disclaimers that end the piece, below the first line that is `written`."""
+    told, below = list(piece), Kind.NEW
+    for at in range(len(piece) - 1, written, -1):
+        if piece[at].words and (below := _trails(piece[at])) is Kind.NEW:
+            break
+        told[at] = replace(piece[at], kind=below)
+    return told
+
+
+def _trails(line: Line) -> Kind:
+    """What a line is that may end a letter."""
+    if phrases.SENT_FROM.search(line.words) or _is_contact(line):
+        return Kind.SIGNATURE
+    return Kind.DISCLAIMER if phrases.DISCLAIMER.search(line.words) else Kind.NEW
+
+
+def _is_contact(line: Line) -> bool:
+    return len(line.words.split()) < CONTACT_WORDS and bool(phrases.CONTACT_LINE.search(line.words))
+
+
+def _closes(words: str) -> bool:
+    """Whether the signature begins here: with dashes or a closing, as some line below the first."""
     return bool(phrases.SIGN_DASHES.search(words) or phrases.CLOSING.search(words))
 
 
 def _below_closing(line: Line) -> Kind:
     if phrases.DISCLAIMER.search(line.words):
         return Kind.DISCLAIMER
-    is_prose = len(line.words.split()) >= PROSE_WORDS and not phrases.CONTACT_LINE.search(line.words)
+    is_prose = len(line.words.split()) >= PROSE_WORDS and not _is_contact(line)
     return Kind.NEW if is_prose or phrases.POSTSCRIPT.search(line.words) else Kind.SIGNATURE
-
-
-def _apart(piece: Sequence[Line], at: int) -> bool:
-    """Whether the line begins a paragraph, as a disclaimer does and a sentence amid others does not."""
-    return at > 0 and not piece[at - 1].words
 
 
 def _joined(spans: Iterator[Span]) -> Iterator[Span]:

@@ -68,6 +68,22 @@ DRAWN = {
         q|
         q|Die Rechnung 4711 ist überfällig.
     """,
+    "forwarded behind marks, below words of their own": """
+        n|Salut, je vous laisse voir avec elle, moi je ne m'occupe plus de ces factures depuis juin.
+        n|
+        h|Début du message réexpédié :
+        h|> De : Ilse <i@acheteur.example>
+        h|> Objet : facture
+        n|>
+        n|> La TVA est fausse.
+    """,
+    "a letter about confidential things": """
+        n|Dear Sirs
+        n|
+        n|Our client is in confidential discussions with its lender and asks for time until May.
+        n|
+        n|We look forward to hearing from you.
+    """,
     "a reply whose history holds another reply": """
         n|No.
         h|-----Original Message-----
