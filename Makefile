@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup demo test nightly check format docs results lock clean
+.PHONY: setup demo test nightly check format docs results pages lock clean
 
 setup: $(STAMP)  ## make the environment, .venv
 
@@ -50,6 +50,9 @@ docs: setup  ## regenerate the catalogues in the package READMEs
 
 results: setup  ## run the benchmarks and write the README's results (half an hour)
 	@$(BIN)/python tests/bench/results.py
+
+pages: setup  ## run the long benchmarks and write their tables into the package READMEs (hours)
+	@$(BIN)/python tests/bench/pages.py
 
 lock:  ## resolve the pinned versions anew (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url --no-header \

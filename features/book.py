@@ -208,7 +208,7 @@ class Book:
 
     def in_default(self, subjects: pl.DataFrame, rule: DefaultRule) -> pl.DataFrame:
         """SNAPSHOT rows with `default_cause`: why a customer was in default at its cutoff already; null where not."""
-        return in_default(subjects, default_spans(self.facts, self.states, self.masters, rule))
+        return in_default(subjects, default_spans(subjects, self.facts, self.states, self.masters, rule))
 
     def defaults(self, frame: pl.DataFrame, rule: DefaultRule, observed_before: datetime | None = None) -> pl.DataFrame:
         """SNAPSHOT rows with each one's outcome as known before `observed_before` (see `features.customer_labels`)."""

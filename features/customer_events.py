@@ -34,14 +34,17 @@ def customer_event_frames(facts: Facts, states: pl.DataFrame, masters: Masters) 
     }
 
 
-def losses(facts: Facts) -> pl.DataFrame:
+def losses(facts: Facts, customers: pl.DataFrame | None = None) -> pl.DataFrame:
     """Receivables as long as the write-offs that stand settle half or more of them; a row for every state of that.
 
     RECEIVABLE, customer_id, currency, amount_minor (of the receivable), day (of the write-off that made it half),
-    known_from, known_to. The few cents that are written off to close a short payment are no loss.
+    known_from, known_to. The few cents that are written off to close a short payment are no loss. With `customers`, a
+    frame with their CUSTOMER columns, only what was ever theirs.
     """
     written = facts.spans("allocation").filter(pl.col("kind") == "write_off").with_columns(part_minor="amount_minor")
-    owed = receivable_versions(facts).filter(pl.col("amount_minor") > 0).join(written, on=SETTLES, how="semi")
+    key = ("entity_id", "invoice_id")
+    touched = _of(facts.spans("invoice").join(written, on=key, how="semi"), customers, key)
+    owed = receivable_versions(facts, touched).filter(pl.col("amount_minor") > 0).join(written, on=SETTLES, how="semi")
     states = _states(owed, written, SETTLES)
     half = pl.col("total") * 2 >= pl.col("amount_minor")
     days = (

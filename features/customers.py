@@ -110,7 +110,7 @@ def with_master(subjects: pl.DataFrame, facts: Facts, masters: Masters) -> pl.Da
 def in_default(subjects: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     """`subjects`, row for row, with `default_cause`: the first of `CAUSES` that held at the cutoff; null where none.
 
-    spans  `default_spans`
+    spans  `default_spans` of them
     """
     rows = subjects.with_row_index("_row")
     held = rows.join(spans, on=CUSTOMER).filter(
@@ -124,16 +124,21 @@ def in_default(subjects: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     return rows.join(causes, on="_row", how="left", maintain_order="left").drop("_row")
 
 
-def default_spans(facts: Facts, states: pl.DataFrame, masters: Masters, rule: DefaultRule) -> pl.DataFrame:
-    """CUSTOMER, default_cause, known_from, known_to: for how long each customer was known to be in default, and why."""
+def default_spans(
+    customers: pl.DataFrame, facts: Facts, states: pl.DataFrame, masters: Masters, rule: DefaultRule
+) -> pl.DataFrame:
+    """CUSTOMER, default_cause, known_from, known_to: for how long each of `customers` was known to be in default, why.
+
+    customers  a frame with their CUSTOMER columns; nothing is worked out about the others
+    """
     frames = {
-        "overdue": _long_overdue(states, masters, rule),
-        "written_off": _written_off(facts, masters, rule),
-        "insolvent": _insolvent(facts),
+        "overdue": _long_overdue(states.join(customers, on=CUSTOMER, how="semi"), masters, rule),
+        "written_off": _written_off(losses(facts, customers), masters, rule),
+        "insolvent": _insolvent(facts, customers),
     }
     spans = [frame.select(*CUSTOMER, pl.lit(cause).alias("default_cause"), *SPAN) for cause, frame in frames.items()]
     ever = pl.col("known_to").is_null() | (pl.col("known_from") < pl.col("known_to"))
-    return pl.concat(spans).filter(ever)
+    return pl.concat(spans).filter(ever).join(customers, on=CUSTOMER, how="semi")
 
 
 def is_material(minor: str, rule: DefaultRule) -> pl.Expr:
@@ -153,16 +158,17 @@ def _long_overdue(states: pl.DataFrame, masters: Masters, rule: DefaultRule) -> 
     )
 
 
-def _written_off(facts: Facts, masters: Masters, rule: DefaultRule) -> pl.DataFrame:
-    lost = masters.valued(losses(facts)).filter(is_material("amount_minor", rule))
+def _written_off(lost: pl.DataFrame, masters: Masters, rule: DefaultRule) -> pl.DataFrame:
+    material = masters.valued(lost).filter(is_material("amount_minor", rule))
     # from when it was first told of that day: what is corrected or written off later does not put off the cure
     first_told = pl.col("known_from").min().over(*RECEIVABLE, "day")
-    return lost.with_columns(known_to=pl.min_horizontal("known_to", first_told + pl.duration(days=rule.cure_days)))
+    return material.with_columns(known_to=pl.min_horizontal("known_to", first_told + pl.duration(days=rule.cure_days)))
 
 
-def _insolvent(facts: Facts) -> pl.DataFrame:
+def _insolvent(facts: Facts, customers: pl.DataFrame) -> pl.DataFrame:
     """While the number of the newest day of which it was told is above 0; what is told of an older day is no news."""
-    told = facts.spans("customer_attribute").filter(pl.col("name") == "insolvent").sort(*CUSTOMER, "known_from", "day")
+    every = facts.spans("customer_attribute").filter(pl.col("name") == "insolvent")
+    told = every.join(customers, on=CUSTOMER, how="semi").sort(*CUSTOMER, "known_from", "day")
     newest = told.filter(pl.col("day") >= pl.col("day").cum_max().over(CUSTOMER)).with_columns(
         known_to=pl.min_horizontal("known_to", pl.col("known_from").shift(-1).over(CUSTOMER))
     )

@@ -14,10 +14,13 @@ SETTLES = (*RECEIVABLE, "currency")
 SPAN = ("known_from", "known_to")
 
 
-def receivable_versions(facts: Facts) -> pl.DataFrame:
-    """One row per receivable and version of its amounts and dates, with `known_from` and `known_to`."""
+def receivable_versions(facts: Facts, invoices: pl.DataFrame | None = None) -> pl.DataFrame:
+    """One row per receivable and version of its amounts and dates, with `known_from` and `known_to`.
+
+    With `invoices`, some rows of `facts.spans("invoice")`, only theirs.
+    """
     return _merged(
-        facts.spans("invoice")
+        (facts.spans("invoice") if invoices is None else invoices)
         .select("entity_id", "invoice_id", "customer_id", "currency", "issue_date", "instalments", *SPAN)
         .explode("instalments")
         .unnest("instalments")

@@ -7,6 +7,7 @@ from math import erfc, exp, log, log10, sqrt
 from features.watchers import BATCH_DAYS, Row, Said, days_between
 
 BATCH_LEAST = 6
+DIGITS_LEAST = 20  # with fewer the rarest first digit is expected less than once: chi-square says too much (Cochran)
 SPANS_DAYS = (7, 14, BATCH_DAYS)  # a batch may be quick or slow
 MANY = 500  # documents: from there on a Poisson variable is as good as a normal one
 
@@ -28,7 +29,7 @@ class Digits:
     """Round and made-up amounts of an entity: this document's, the last weeks' and those of the time before."""
 
     columns = ("neat", "neat_count", "neat_expected", "neat_rarity", "neat_days", "digit_effect", "digit_count",
-               "digit_surprise")  # fmt: skip
+               "digit_surprise", "digit_rarity")  # fmt: skip
 
     def __init__(self) -> None:
         self._recent: dict[tuple[str, ...], deque[tuple[datetime, int, int]]] = defaultdict(deque)
@@ -40,7 +41,8 @@ class Digits:
         """Of amounts as neat as this one: how many there were, how many expected, -log10 of the chance of that, in how
         many days: those of `SPANS_DAYS` in which it is rarest.
 
-        The effect size is phi of the last weeks' first digits against the entity's own earlier ones.
+        The effect size is phi of the last weeks' first digits against the entity's own earlier ones; `digit_rarity`
+        is -log10 of the chance of that by chi-square.
         """
         key = _digits_of(document)
         if key is None:
@@ -50,12 +52,13 @@ class Digits:
         neat, first = neatness(abs(document["amount_minor"])), int(str(abs(document["amount_minor"]))[0])
         settled, digits = self._neat[key], self._first[key]
         if settled.total() < 3 * BATCH_LEAST:
-            return (float(neat), *(None,) * 7)
+            return (float(neat), *(None,) * (len(self.columns) - 1))
         rate = (sum(n for level, n in settled.items() if level >= neat) + 0.3) / (settled.total() + 30)
         batch = self._rarest(key, document["known_at"], neat, rate)
         surprise = -log((digits[first] + 1) / (digits.total() + 9))
         effect = _phi(self._recent_first[key], many, digits) if many >= BATCH_LEAST else None
-        return float(neat), *batch, effect, float(many), surprise
+        rarity = -log10(max(_chi_square_above(many * effect**2), 1e-12)) if effect and many >= DIGITS_LEAST else None
+        return float(neat), *batch, effect, float(many), surprise, rarity
 
     def _rarest(self, key: tuple[str, ...], now: datetime, neat: int, rate: float) -> tuple[float, float, float, float]:
         """Count, expected, rarity and days; looking at several spans makes each of them that much less rare."""
@@ -112,3 +115,9 @@ def _phi(found: Counter[int], count: int, usual: Counter[int]) -> float:
     """sqrt(chi-square / n) of `count` first digits against the shares that are usual."""
     expected = {d: count * (usual[d] + 1) / (usual.total() + 9) for d in range(1, 10)}
     return sqrt(sum((found[d] - e) ** 2 / e for d, e in expected.items()) / count)
+
+
+def _chi_square_above(value: float) -> float:
+    """P(X >= value) of a chi-square variable with the 8 degrees of freedom of nine first digits."""
+    half = value / 2
+    return exp(-half) * (1 + half + half**2 / 2 + half**3 / 6)

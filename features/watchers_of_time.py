@@ -4,19 +4,22 @@ from bisect import bisect_right, insort
 from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from datetime import date, timedelta
-from math import ceil, log, sqrt
+from math import ceil, erfc, exp, log, log10, sqrt
 from statistics import median
 from typing import Any
 
 import numpy as np
 
 from features.watchers import Row, Said
+from features.watchers_of_digits import MANY
 
 LEAST_BOOKED = 60  # documents of an entity's table, before its hours say anything
 LEAST_OWN = 8  # of a customer's
 LAGS = 400
-FEED_DAYS, FEED_LEAST = 10, 4
-LEAST_FEED_SPREAD = 0.2
+FEED_DAYS, FEED_LEAST, FEED_SWINGS = 10, 4, 60
+LEAST_FEED_SPREAD, LEAST_FEED_MEAN = 0.2, 0.5
+THIN = 0.5  # of what is usual: such days make a run
+CHI_SQUARE_MEDIAN = 0.4549  # of one degree of freedom
 
 
 class Hours:
@@ -94,22 +97,26 @@ def _month(day: date) -> int:
 class Feeds:
     """How many documents a feed brings on such a day."""
 
-    columns = ("feed_count", "feed_usual", "feed_z", "feed_lost")
+    columns = ("feed_count", "feed_usual", "feed_z", "feed_lost", "feed_rarity")
 
     def __init__(self, calendars: Mapping[str, np.busdaycalendar]) -> None:
         self._calendars = calendars
         self._past: dict[tuple[Any, ...], deque[int]] = defaultdict(lambda: deque(maxlen=FEED_DAYS))
         self._missing: dict[tuple[str, str], float] = defaultdict(float)
+        self._run: dict[tuple[str, str], tuple[int, float]] = defaultdict(lambda: (0, 0.0))
+        self._off: dict[tuple[str, str], deque[float]] = defaultdict(lambda: deque(maxlen=FEED_SWINGS))
 
     def seen(self, document: Row) -> Said:
-        """Nothing of days on which the entity does not work; `feed_lost`: what the last days should have brought."""
+        """Nothing of days on which the entity does not work; `feed_lost`: what the last days should have brought;
+        `feed_rarity`: -log10 of the chance of so few, on this day or in the run of thin days that it goes on, by a
+        negative binomial as wide as the feed's days swing."""
         if document["table"] != "feed":
-            return None, None, None, None
+            return (None,) * len(self.columns)
         key, count = self._key(document), document["count"]
         if key is None or len(self._past[key]) < FEED_LEAST:
-            return float(count), None, None, None
+            return (float(count), *(None,) * (len(self.columns) - 1))
         usual, z = self._against(key, count)
-        return float(count), usual, z, self._missing[key[:2]]
+        return float(count), usual, z, self._missing[key[:2]], self._rarity(key, count)
 
     def learn(self, document: Row) -> None:
         """One more such day."""
@@ -122,7 +129,26 @@ class Feeds:
             self._missing[key[:2]] = max(lost, 0.0) if z < -1 or self._missing[key[:2]] > 0 else 0.0
             if z > 0:
                 self._missing[key[:2]] = 0.0
+            mean, (many, expected) = self._mean(key), self._run[key[:2]]
+            thin = document["count"] <= THIN * mean
+            self._run[key[:2]] = (many + document["count"], expected + mean) if thin else (0, 0.0)
+            self._off[key[:2]].append((document["count"] - mean) ** 2 / mean)
         self._past[key].append(document["count"])
+
+    def _mean(self, key: tuple[Any, ...]) -> float:
+        return max(float(median(self._past[key])), LEAST_FEED_MEAN)
+
+    def _rarity(self, key: tuple[Any, ...], count: int) -> float:
+        """Two looks, the day alone and the run with it, make each that much less rare; only a thin day has a run."""
+        mean, swing, (many, expected) = self._mean(key), self._swing(key[:2]), self._run[key[:2]]
+        chance = at_most(count, mean, swing)
+        if count <= THIN * mean:
+            chance = min(chance, at_most(many + count, expected + mean, swing))
+        return -log10(max(min(2 * chance, 1.0), 1e-12))
+
+    def _swing(self, feed: tuple[str, str]) -> float:
+        """Variance of a day over its mean, 1 or more; by the median of the last days, so that no outage widens it."""
+        return max(median(self._off[feed]) / CHI_SQUARE_MEDIAN, 1.0) if self._off[feed] else 1.0
 
     def _against(self, key: tuple[Any, ...], count: int) -> tuple[float, float]:
         past = self._past[key]
@@ -147,3 +173,24 @@ class Feeds:
         else:
             kind = "after a holiday" if after_holiday else str(day.weekday())
         return document["entity_id"], document["record_id"].partition(":")[0], kind
+
+
+def at_most(count: int, mean: float, swing: float) -> float:
+    """P(X <= count) of a count whose variance is `swing` times its mean: negative binomial, Poisson at a swing of 1.
+
+    >>> round(at_most(1, 4.0, 1.0), 4), round(at_most(1, 4.0, 2.0), 4)
+    (0.0916, 0.1875)
+    """
+    if mean > MANY:  # the bell is close enough, and the first term is nothing
+        return erfc((mean - count - 0.5) / sqrt(2 * swing * mean)) / 2
+    if swing <= 1 + 1e-6:
+        term, more = exp(-mean), 0.0
+    else:
+        more = (swing - 1) / swing
+        term = exp(-mean / (swing - 1) * log(swing))
+    total = term
+    for number in range(count):
+        # the next term of either: its mean share, and for wide swings what the terms before add
+        term *= (mean / swing + more * number) / (number + 1)
+        total += term
+    return min(total, 1.0)

@@ -8,7 +8,7 @@ sees the old one or the new one, never half of it. A damaged LightGBM file can k
 import hashlib
 import subprocess
 import sys
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -55,6 +55,8 @@ class ModelVersion(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     files: dict[str, str]  # path relative to `folder` -> SHA-256 as hex
     data_window: tuple[date, date]  # first and last day of the training data
     lake_versions: dict[str, int]  # table -> Delta version that was read
+    learnt_before: datetime | None = None  # all that it learnt from was known before it; null where nobody recorded it
+    registered_at: datetime | None = None  # likewise
 
     @property
     def label(self) -> str:

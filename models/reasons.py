@@ -26,14 +26,19 @@ LEAVES = 15
 
 @dataclass(frozen=True)
 class Family:
-    """Features that tell one story, and how to tell it from their values."""
+    """Features that tell one story, and how to tell it from their values: as facts, without saying what they do."""
 
     name: str
     members: re.Pattern[str]
     words: Callable[[Row], str]
 
 
-def _days(value: float) -> str:
+def days_in_words(value: float) -> str:
+    """Days late, to a tenth of a day.
+
+    >>> days_in_words(3.54), days_in_words(-1), days_in_words(0.04)
+    ('3.5 days late', '1 day early', 'on the due date')
+    """
     size = abs(round(value, 1))
     if not size:
         return "on the due date"
@@ -49,14 +54,16 @@ def _usual(row: Row) -> str:
     if not count or mean is None:
         return "nothing settled by this customer yet"
     late = _share(row.get("days_late_share_late"))
-    return f"usually pays {_days(mean)} ({count:.0f} settled, {late} late)"
+    return f"usually pays {days_in_words(mean)} ({count:.0f} settled, {late} late)"
 
 
 def _lately(row: Row) -> str:
     last, mean = row.get("days_late_last"), row.get("days_late_mean_90d")
     if last is None:
         return "no recent settlement"
-    return f"last paid {_days(last)}" + ("" if mean is None else f", in 90 days {_days(mean)} on average")
+    return f"last paid {days_in_words(last)}" + (
+        "" if mean is None else f", in 90 days {days_in_words(mean)} on average"
+    )
 
 
 def _rhythm(row: Row) -> str:
@@ -91,7 +98,7 @@ def _pooled(row: Row) -> str:
         mean = row.get("entity_days_late_mean")
     if mean is None:
         return "nobody has paid this entity yet"
-    return f"customers of this entity pay {_days(mean)}"
+    return f"customers of this entity pay {days_in_words(mean)}"
 
 
 def _amount(row: Row) -> str:
@@ -197,6 +204,15 @@ def _past_due(names: Sequence[str], values: Floats) -> Floats:
 
 def in_words(days: Floats, row: Row) -> tuple[Reason, ...]:
     """Reasons of one receivable, largest first; families without any effect are left out."""
-    told = [Reason(f.name, f.words(row), float(d)) for f, d in zip(FAMILIES, days[:-1], strict=True)]
-    told.append(Reason("calendar ahead", REST, float(days[-1])))
-    return tuple(sorted((r for r in told if r.days), key=lambda r: -abs(r.days)))
+    facts = [(family.name, family.words(row)) for family in FAMILIES] + [("calendar ahead", REST)]
+    told = [Reason(name, f"{said}; {effect(d)}", d) for (name, said), d in zip(facts, days.tolist(), strict=True) if d]
+    return tuple(sorted(told, key=lambda r: -abs(r.days)))
+
+
+def effect(days: float) -> str:
+    """Which way a reason moves the date, said apart from its facts: who pays 4 days late may be early for its kind.
+
+    >>> effect(1.5), effect(-2.0)
+    ('counts for later', 'counts for earlier')
+    """
+    return "counts for later" if days > 0 else "counts for earlier"

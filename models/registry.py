@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, get_type_hints
@@ -62,13 +62,14 @@ class Saveable(Protocol):
 
 @dataclass(frozen=True)
 class Lineage:
-    """What a model was made from."""
+    """What a model was made from. `learnt_before`: all of it was known before that instant; null: nobody says."""
 
     data_window: tuple[date, date]
     lake_versions: Mapping[str, int]
     params: Mapping[str, object]
     metrics: Mapping[str, float]
     report_folder: Path | None = None
+    learnt_before: datetime | None = None
 
 
 def register(
@@ -240,6 +241,8 @@ def _store(
             files=digests(staged / DATA),
             data_window=lineage.data_window,
             lake_versions=dict(lineage.lake_versions),
+            learnt_before=lineage.learnt_before,
+            registered_at=datetime.fromtimestamp(client.get_run(run_id).info.start_time / 1000, UTC),
         )
         (staged / RECORD).write_bytes(msgspec.json.format(msgspec.json.encode(record)))
         described = Model(signature=_signature(model, frame, answer), run_id=run_id, model_id=logged.model_id)

@@ -16,7 +16,7 @@ from features.money import exponent
 from models.cash.answers import CashForecast
 from models.cash.backtest import day_begins
 from models.cash.claims import WEEKS
-from models.cash.decomposition import Decomposition, decompose
+from models.cash.decomposition import ONE_DAY, Decomposition, decompose
 from models.cash.forecast import DRAWS, LookAhead, claims_of, drawn, in_scenario, look_ahead
 from models.cash.model import CashModel
 from models.cash.open_items import DatesPayments, open_items
@@ -94,6 +94,9 @@ def explain_book(
     when = day_begins(book, since)
     if when >= book.last_known():
         raise BadInput(f"--from {since} lies after all that the lake knows; choose an earlier day")
+    if day_begins(book, until) > book.last_known() + ONE_DAY:
+        known = book.last_known().date() + ONE_DAY
+        raise BadInput(f"--to {until} lies after all that the lake knows; allowed: up to {known}")
     model = fit_rehearsed(book, when, seed=seed, train=train)
     items = open_items(book, dated, when)
     claims = claims_of(book, dated, model, when, items, seed=seed)

@@ -22,6 +22,12 @@ def anomalies_list(
         float, typer.Option(help="At most this share of the documents become alerts.", metavar="SHARE")
     ] = 0.01,
     per_day: Annotated[int, typer.Option(help="At most so many alerts a day of an entity.", metavar="N")] = 10,
+    least_chance: Annotated[
+        float,
+        typer.Option(
+            help="No alert that is less likely to be odd than this, however much of the budget is left.", metavar="P"
+        ),
+    ] = 0.02,
     since: Annotated[
         datetime | None,
         typer.Option(help="Only what was learnt since this day, UTC.", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD"),
@@ -33,13 +39,13 @@ def anomalies_list(
 ) -> None:
     """Alerts that nobody has judged, the likeliest first, each with the comparison that makes it odd.
 
-    Example:  duecast anomalies list --budget 0.004 --since 2026-01-01 --entity DE01 --json alerts.json
+    Example:  duecast anomalies list --budget 0.004 --least-chance 0.1 --since 2026-01-01 --json alerts.json
     """
     from models.anomalies.alerts import Budget
     from pipelines.anomaly_commands import list_alerts
 
     list_alerts(
-        budget=Budget(budget, per_day),
+        budget=Budget(budget, per_day, least_chance),
         since=as_date(since),
         entity=entity,
         json_out=json_out,

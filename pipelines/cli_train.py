@@ -7,37 +7,41 @@ import typer
 
 from pipelines.cli_options import Lake, Models, Seed, folder
 
+# The options of single models; which takes which: `pipelines.trainers.TRAINERS`.
+Data = Annotated[Path | None, typer.Option(help="credit-risk: a portfolio table instead of the lake.", metavar="FILE")]
+DataMapping = Annotated[
+    str | None, typer.Option(help="credit-risk: how to read it, a shipped name or a YAML file.", metavar="M")
+]
+Horizon = Annotated[int | None, typer.Option(help="credit-risk, contact-effect: days ahead; 180, 14.", metavar="N")]
+LateDays = Annotated[int | None, typer.Option(help="credit-risk: days late that are a default; 90.")]
+Materiality = Annotated[
+    int | None, typer.Option(help="credit-risk: smaller open amounts do not count; 100.", metavar="AMOUNT")
+]
+Limits = Annotated[
+    Path | None, typer.Option(help="anomalies: approval limits, a YAML file of ENTITY: AMOUNT.", metavar="FILE")
+]
+OddRate = Annotated[
+    float | None,
+    typer.Option(help="anomalies: share of documents expected odd; 0.005.", metavar="SHARE", min=0.0001, max=0.2),
+]
+
+Model = Annotated[str, typer.Argument(help="payment-date, credit-risk, cash-forecast, anomalies or contact-effect.")]
+Report = Annotated[Path, typer.Option(help="Folder for the backtest's report.", callback=folder)]
+
 
 def train(
-    model: Annotated[
-        str, typer.Argument(help="payment-date, credit-risk, cash-forecast, anomalies or contact-effect.")
-    ] = "payment-date",
+    model: Model = "payment-date",
     lake: Lake = None,
     mlruns: Models = None,
-    report: Annotated[Path, typer.Option(help="Folder for the backtest's report.", callback=folder)] = Path(
-        ".duecast/report"
-    ),
+    report: Report = Path(".duecast/report"),
     seed: Seed = 7,
-    data: Annotated[
-        Path | None, typer.Option(help="credit-risk: a portfolio table instead of the lake.", metavar="FILE")
-    ] = None,
-    mapping: Annotated[
-        str | None, typer.Option(help="credit-risk: how to read it, a shipped name or a YAML file.", metavar="M")
-    ] = None,
-    horizon_days: Annotated[
-        int | None, typer.Option(help="credit-risk, contact-effect: days ahead; 180, 14.", metavar="N")
-    ] = None,
-    late_days: Annotated[int | None, typer.Option(help="credit-risk: days late that are a default; 90.")] = None,
-    materiality: Annotated[
-        int | None, typer.Option(help="credit-risk: smaller open amounts do not count; 100.", metavar="AMOUNT")
-    ] = None,
-    limits: Annotated[
-        Path | None, typer.Option(help="anomalies: approval limits, a YAML file of ENTITY: AMOUNT.", metavar="FILE")
-    ] = None,
-    odd_rate: Annotated[
-        float | None,
-        typer.Option(help="anomalies: share of documents expected odd; 0.005.", metavar="SHARE", min=0.0001, max=0.2),
-    ] = None,
+    data: Data = None,
+    mapping: DataMapping = None,
+    horizon_days: Horizon = None,
+    late_days: LateDays = None,
+    materiality: Materiality = None,
+    limits: Limits = None,
+    odd_rate: OddRate = None,
 ) -> None:
     """Backtest, train on everything the lake knows, register the model and make it the champion.
 

@@ -14,44 +14,57 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
+# The options of the list, in the order of its parameters.
+Capacity = Annotated[int, typer.Option(help="Contacts a day.", min=1)]
+PerCollector = Annotated[bool, typer.Option("--per-collector/--per-entity", help="Whose capacity that is.")]
 Horizon = Annotated[int, typer.Option(help="Days within which money counts.", min=1, max=90, metavar="DAYS")]
+Holdout = Annotated[
+    float, typer.Option(help="Share of the list that a draw leaves out, to learn from.", min=0, max=0.9)
+]
+CostOfCapital = Annotated[
+    float, typer.Option(help="What money costs, in percent a year.", metavar="PERCENT", min=0, max=1000)
+]
+ContactCost = Annotated[float, typer.Option(help="Of one contact, in the entity's currency.", min=0)]
+GapDays = Annotated[
+    int, typer.Option(help="Days between two contacts of a customer; after a draw, the horizon at least.", min=0)
+]
+PerMonth = Annotated[int, typer.Option(help="Contacts of a customer in 30 days.", min=1)]
+Entity = Annotated[str | None, typer.Option(help="Only this entity.", metavar="ID")]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option(
+        help="With what was known before this day; with all there is where left out.",
+        formats=["%Y-%m-%d"],
+        metavar="YYYY-MM-DD",
+    ),
+]
+DespiteStale = Annotated[bool, typer.Option("--despite-stale", help="List although a feed is silent.")]
+Record = Annotated[bool, typer.Option("--record", help="Land the list in the lake, as it was drawn.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        help="Write the list there.", metavar="OUT.parquet|OUT.csv", callback=written_file(".parquet", ".csv")
+    ),
+]
 
 
 @app.callback()
 def worklist(
     context: typer.Context,
-    capacity: Annotated[int, typer.Option(help="Contacts a day.", min=1)] = 40,
-    per_collector: Annotated[bool, typer.Option("--per-collector/--per-entity", help="Whose capacity that is.")] = True,
+    capacity: Capacity = 40,
+    per_collector: PerCollector = True,
     horizon: Horizon = 14,
-    holdout: Annotated[
-        float, typer.Option(help="Share of the list that a draw leaves out, to learn from.", min=0, max=0.9)
-    ] = 0.05,
-    cost_of_capital: Annotated[
-        float, typer.Option(help="What money costs, in percent a year.", metavar="PERCENT", min=0, max=1000)
-    ] = 8.0,
-    contact_cost: Annotated[float, typer.Option(help="Of one contact, in the entity's currency.", min=0)] = 2.0,
-    gap_days: Annotated[
-        int, typer.Option(help="Days between two contacts of a customer; after a draw, the horizon at least.", min=0)
-    ] = 7,
-    per_month: Annotated[int, typer.Option(help="Contacts of a customer in 30 days.", min=1)] = 3,
-    entity: Annotated[str | None, typer.Option(help="Only this entity.", metavar="ID")] = None,
-    as_of: Annotated[
-        datetime | None,
-        typer.Option(
-            help="With what was known before this day; with all there is where left out.",
-            formats=["%Y-%m-%d"],
-            metavar="YYYY-MM-DD",
-        ),
-    ] = None,
-    despite_stale: Annotated[bool, typer.Option("--despite-stale", help="List although a feed is silent.")] = False,
-    record: Annotated[bool, typer.Option("--record", help="Land the list in the lake, as it was drawn.")] = False,
+    holdout: Holdout = 0.05,
+    cost_of_capital: CostOfCapital = 8.0,
+    contact_cost: ContactCost = 2.0,
+    gap_days: GapDays = 7,
+    per_month: PerMonth = 3,
+    entity: Entity = None,
+    as_of: AsOf = None,
+    despite_stale: DespiteStale = False,
+    record: Record = False,
     seed: Seed = 7,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write the list there.", metavar="OUT.parquet|OUT.csv", callback=written_file(".parquet", ".csv")
-        ),
-    ] = None,
+    out: Out = None,
     json_out: JsonOut = None,
     lake: Lake = None,
     mlruns: Models = None,

@@ -78,6 +78,7 @@ def train_credit_risk(
         params=model.about,
         metrics=evaluation.metrics,
         report_folder=report,
+        learnt_before=book.last_known(),
     )
     asked = learnt.drop("defaulted", "default_day", "default_reason")
     version = registry.register(model, asked, lineage, mlruns=mlruns, name=CREDIT_RISK, answer=CreditScore)

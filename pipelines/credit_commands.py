@@ -1,84 +1,28 @@
-"""What `duecast train credit-risk` and `duecast credit` do: open what they need, run it, show the result."""
+"""What `duecast credit` does: open what it needs, run it, show the result."""
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from features.customers import DefaultRule
-from features.errors import BadInput, BadSetting
+from features.errors import BadInput
 from features.lake import Lake
 from features.money import from_minor
 from models.credit.answers import CreditScore
-from models.credit.backtest import CreditEvaluation
-from models.credit.cross_validation import CrossValidation
 from models.credit.losses import LossSettings
-from models.credit.measures import MEASURES
 from models.credit.opinions import ScoredCustomers, limits_of, losses_of, own_lgd, ways_up
 from models.credit.policy import LimitSettings
-from models.credit.report import PAGE
-from models.credit.scale import GradeRow
-from pipelines.credit import scored_customers, train_credit_risk
+from pipelines.credit import scored_customers
 from pipelines.credit_files import write_rows
-from pipelines.credit_portfolio import train_portfolio_file
 from pipelines.screen import WIDTH, console
-from services.settings import quieten, read_settings
+from services.settings import read_settings
 
 SHOWN = 20
 REASONS_SHOWN = 2
 MOST_SHOWN_SHARE = 9.99
-
-
-def train_and_show(
-    *,
-    lake: str | None,
-    mlruns: Path | None,
-    report: Path,
-    seed: int,
-    data: Path | None = None,
-    mapping: str | None = None,
-    horizon_days: int | None = None,
-    late_days: int | None = None,
-    materiality: int | None = None,
-) -> None:
-    """Train on the lake or, with `data` and `mapping`, on a portfolio table; show the evidence."""
-    quieten()
-    if (data is None) != (mapping is None):
-        raise BadSetting("a portfolio needs both --data FILE and --mapping M; allowed: both, or neither for the lake")
-    settings = read_settings(lake=lake, mlruns=mlruns)
-    if materiality is not None and materiality < 0:
-        raise BadSetting(f"--materiality is {materiality}; allowed: 0 or more, whole units of the entity's currency")
-    ruled = {
-        "horizon_days": horizon_days,
-        "late_days": late_days,
-        "materiality_cents": None if materiality is None else 100 * materiality,
-    }
-    asked = {name: value for name, value in ruled.items() if value is not None}
-    if data is not None and asked:
-        raise BadSetting(
-            "--horizon-days, --late-days and --materiality do not go with --data: its target column says it"
-        )
-    screen = console()
-    with screen.status("training") as status:
-        if data is not None and mapping is not None:
-            today = datetime.now(UTC).date()
-            told = train_portfolio_file(
-                data, mapping, settings.mlruns, report, today=today, seed=seed, step=status.update
-            )
-            tables, version = folds_tables(told.evidence), told.version
-        else:
-            rule = DefaultRule(**asked)
-            done = train_credit_risk(
-                Lake(settings.lake), settings.mlruns, report, rule=rule, seed=seed, step=status.update
-            )
-            tables, version = backtest_tables(done.evaluation), done.version
-    for table in tables:
-        screen.print(table)
-    following = "duecast credit score" if data is None else "serve it, or duecast train credit-risk on the lake"
-    screen.print(f"Champion: {version.label}. Report: {report / PAGE}. Next: {following}")
 
 
 def show_scores(
@@ -185,37 +129,6 @@ def show_explanation(
     screen.print(escape(f"External signals: {told or 'none'}; missing: {', '.join(score.signals_missing) or 'none'}"))
     for way in ways_up(asked, 0):
         screen.print(escape(f"{way.words} (PD {_percent(way.pd)}): {way.note}"))
-
-
-def backtest_tables(found: CreditEvaluation) -> list[Table]:
-    """The backtest as two tables: every forecaster's measures with intervals, and our grades."""
-    data = found.data
-    title = (
-        f"{data['snapshots']:,} snapshots, {data['defaulted_customers']} of {data['customers']} customers in default "
-        f"within {data['horizon_days']} days"
-    )
-    table = credit_table(title, "", *MEASURES)
-    for who, figures in found.measures.items():
-        cells = [f"{m.value:.3f}\n{m.interval.low:.3f}–{m.interval.high:.3f}" for m in figures.values()]
-        table.add_row(who, *cells)
-    return [table, grades_table(found.grades)]
-
-
-def folds_tables(found: CrossValidation) -> list[Table]:
-    """The cross-validation as two tables: every forecaster's means and spreads, and our grades."""
-    table = credit_table("mean ± standard deviation over all folds", "", *MEASURES)
-    for who, figures in found.summary().items():
-        table.add_row(who.replace("_", "\n"), *(f"{mean:.4f}\n±{spread:.4f}" for mean, spread in figures.values()))
-    return [table, grades_table(found.grades)]
-
-
-def grades_table(grades: Iterable[GradeRow]) -> Table:
-    """Grades with what they state and what happened."""
-    table = credit_table("grades", "grade", "rows", "stated PD", "defaulted", "95 % interval")
-    for row in grades:
-        bounds = f"{row.low:.2%} to {row.high:.2%}"
-        table.add_row(row.grade, f"{row.count:,}", f"{row.mean_pd:.2%}", f"{row.rate:.2%}", bounds)
-    return table
 
 
 def _asked(

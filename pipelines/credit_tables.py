@@ -71,8 +71,9 @@ def _raw(path: Path) -> pl.DataFrame:
 
 
 def _texts(column: pl.Series, path: Path) -> pl.Series:
+    known = column.fill_nan(None) if column.dtype.is_float() else column  # not a number is nothing, whatever is missing
     try:
-        return column.cast(pl.String)
+        return known.cast(pl.String)
     except pl.exceptions.PolarsError:
         raise BadInput(
             f"{path}: {column.name} holds {column.dtype}; allowed: numbers, text, dates, yes or no"

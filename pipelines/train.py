@@ -55,6 +55,7 @@ def train(lake: Lake, mlruns: Path, report: Path, *, seed: int, step: Step = lam
         params=model.about,
         metrics=evaluation.metrics,
         report_folder=report,
+        learnt_before=book.last_known(),
     )
     frame = labelled.drop("paid_date", "cancelled", "observed_until")
     return Trained(registry.register(model, frame, lineage, mlruns=mlruns), model, evaluation)

@@ -21,7 +21,7 @@ class Trainer:
 TRAINERS = {
     PAYMENT_DATE: Trainer("pipelines.commands:train_and_register"),
     CREDIT_RISK: Trainer(
-        "pipelines.credit_commands:train_and_show",
+        "pipelines.credit_training:train_and_show",
         ("data", "mapping", "horizon_days", "late_days", "materiality"),
     ),
     CASH_FORECAST: Trainer("pipelines.cash_commands:train_and_show"),

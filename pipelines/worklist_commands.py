@@ -13,6 +13,7 @@ from features.errors import BadSetting
 from features.lake import Lake
 from models.worklist.rows import Row
 from models.worklist.settings import WorklistSettings
+from models.worklist.words import counted
 from models.worklist.worklist import HeldRow, Worklist
 from pipelines.screen import WIDTH, console
 from pipelines.worklist import as_frame, as_json, record, run_worklist
@@ -91,8 +92,8 @@ def worklist_table(made: Worklist) -> Table:
     """The first rows of the list; its title says how it is ranked."""
     left = sum(not row.made for row in made.rows)
     title = (
-        f"{len(made.rows)} contacts for {made.day}, {left} of them left out by the draw\nranked by {made.ranking}"
-        f"\n{made.beyond} more could be contacted, {made.not_worth} are not worth it, {len(made.held)} are held"
+        f"{counted(len(made.rows), 'contact')} for {made.day}, {left} left out by the draw\nranked by {made.ranking}"
+        f"\nbeyond the capacity: {made.beyond}, not worth a contact: {made.not_worth}, held: {len(made.held)}"
     )
     table = Table(title=title, title_justify="left", width=WIDTH, pad_edge=False, box=SIMPLE_HEAD, leading=1)
     table.add_column("#", justify="right", no_wrap=True)

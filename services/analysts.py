@@ -1,7 +1,7 @@
 """Answers beside payment dates, from the models that serve and one state of the lake.
 
 Immutable: a new model or a new state of the lake makes new analysts. What is dear (every document compared, every
-claim on cash) is worked out at the first question and kept.
+claim on cash) is worked out at the first question and kept; new analysts take it over where it rests on nothing new.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,8 @@ from models.worklist.settings import WorklistSettings
 from models.worklist.worklist import worklist
 from services import problems
 from services.alerts import Verdict
-from services.anomaly_desk import AnomalyDesk
+from services.anomaly_desk import AnomalyDesk, Scores
+from services.comparing import scored_documents
 from services.decoding import days_out_of_range
 from services.problems import InvalidQuestion, Refused, UnknownSubject
 from services.questions import (
@@ -56,6 +57,8 @@ from services.questions import (
 )
 from services.schemas import Question
 
+# What is worked out once -> the models that it rests on, beside the book.
+_KEPT = {"_desk": (ANOMALIES,), "_newest_cash": (PAYMENT_DATE, CASH_FORECAST)}
 SERVED = (PAYMENT_DATE, CREDIT_RISK, CASH_FORECAST, ANOMALIES, CONTACT_EFFECT)
 
 
@@ -69,10 +72,23 @@ class Loaded:
 
 @dataclass(frozen=True, eq=False)
 class Analysts:
-    """`models`, by name, asked about `book`. `Refused` with NOT_READY where a question needs one that is not there."""
+    """`models`, by name, asked about `book`. `Refused` with NOT_READY where a question needs one that is not there.
+
+    scores  compares documents, see `AnomalyDesk`
+    """
 
     models: Mapping[str, Loaded]
     book: Book
+    scores: Scores = scored_documents
+
+    def renewed(self, models: Mapping[str, Loaded], book: Book) -> "Analysts":
+        """Analysts of other models or another book; what was worked out from nothing that changed is kept."""
+        fresh = replace(self, models=models, book=book)
+        for name, rests_on in _KEPT.items():
+            same = book is self.book and all(models.get(m) is self.models.get(m) for m in rests_on)
+            if same and name in vars(self):
+                vars(fresh)[name] = vars(self)[name]
+        return fresh
 
     def credit_risk(self, question: CreditQuestion) -> CreditAnswer:
         """Customers of the lake, by id; `UnknownSubject` lists those that were not known then."""
@@ -122,7 +138,7 @@ class Analysts:
         """What is odd and was not judged yet; `settled` is what people said, by alert id."""
         loaded = self._model(ANOMALIES)
         _refuse_strange_values(question)
-        budget = Budget(question.budget_share, question.per_day)
+        budget = Budget(question.budget_share, question.per_day, question.least_chance)
         told = self._desk.alerts(budget, since=question.since, entity=question.entity_id, settled=settled)
         return AlertsAnswer(
             model=loaded.version.label,
@@ -170,7 +186,7 @@ class Analysts:
 
     @cached_property
     def _desk(self) -> AnomalyDesk:
-        return AnomalyDesk(self._model(ANOMALIES).model, self.book.facts)
+        return AnomalyDesk(self._model(ANOMALIES).model, self.book.facts, self.scores)
 
 
 def _refuse_strange_values(question: Question) -> None:

@@ -1,20 +1,22 @@
 """Alerts of one state of the lake: what the model finds odd, less what people have settled."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
 import polars as pl
 
-from features.comparisons import compared
 from features.errors import NotFound
 from features.facts import Facts
 from models.anomalies.alerts import Alert, Budget, choose, found
 from models.anomalies.model import AnomalyModel
 from models.anomalies.rules import silent
-from models.anomalies.stories import with_stories, with_verdicts
+from models.anomalies.stories import with_verdicts
 from services.alerts import Verdict
+from services.comparing import scored_documents
+
+Scores = Callable[[AnomalyModel, Facts], pl.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -28,14 +30,18 @@ class Found:
 
 @dataclass(frozen=True)
 class AnomalyDesk:
-    """`model` on every document of `facts`. The first question compares them all, which takes its time."""
+    """`model` on every document of `facts`. The first question compares them all, which takes its time.
+
+    scores  compares them: `services.comparing.scored_documents`, or `scored_apart` where nobody must wait for it
+    """
 
     model: AnomalyModel
     facts: Facts
+    scores: Scores = scored_documents
 
     @cached_property
     def _told(self) -> pl.DataFrame:
-        return with_stories(self.model.scored(compared(self.facts, self.model.limits)))
+        return self.scores(self.model, self.facts)
 
     @cached_property
     def _entities(self) -> list[str]:

@@ -43,7 +43,7 @@ from services.questions import (
 from services.schemas import Answer, ByIdQuestion, Health, InlineQuestion, ModelCard, Receipt
 from services.signatures import Seal
 
-NO_VERSION = "none"
+NO_VERSION = "none"  # no model answered
 
 logger = logging.getLogger(__name__)
 
@@ -209,7 +209,7 @@ class Api:
         question, analysts = decode(self._contacts, await request.body()), self._analysts()
         stale = self._serving.stale
         told = await self._study.run(lambda: analysts.worklist(question, stale))
-        return _json(told, told.model)
+        return _json(told, told.model or NO_VERSION)
 
     async def anomalies(self, request: Request) -> Response:
         """What is odd and nobody has judged."""
@@ -222,7 +222,7 @@ class Api:
         """A verdict is kept before its giver is told so."""
         question, analysts = decode(self._verdict, await request.body()), self._analysts()
         alert = await self._study.run(lambda: analysts.alert(question.alert_id))
-        return _json(await self._desk_lane.run(lambda: self._desk.judge(alert, question)))
+        return _json(await self._desk_lane.run(lambda: self._desk.judge(alert, question)), NO_VERSION)
 
     async def kpis(self, request: Request) -> Response:
         """The key figures of collecting."""
@@ -270,7 +270,7 @@ class Api:
 
     def _with_stale(self, answer: CreditAnswer | CashAnswer | KpiAnswer) -> Response:
         told = msgspec.structs.replace(answer, stale=list(self._serving.stale))
-        return _json(told, None if isinstance(told, KpiAnswer) else told.model)
+        return _json(told, NO_VERSION if isinstance(told, KpiAnswer) else told.model)
 
     def _ready(self) -> Predictor:
         predictor = self._serving.predictor

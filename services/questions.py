@@ -13,9 +13,10 @@ from models.anomalies.alerts import Alert
 from models.cash.answers import CashForecast
 from models.cash.scenarios import Scenario
 from models.credit.answers import CreditScore
+from models.credit.blocked import BlockedOrder
 from models.credit.counterfactuals import Counterfactual
 from models.credit.losses import ExpectedLoss
-from models.credit.policy import BlockedOrder, CreditLimit
+from models.credit.policy import CreditLimit
 from models.worklist.worklist import Worklist
 from services.schemas import Currency, Id, Question
 
@@ -98,6 +99,9 @@ class AlertsQuestion(Question, frozen=True, kw_only=True):
     since: Annotated[date | None, Meta(description="of what was learnt from this day on, UTC")] = None
     budget_share: Annotated[float, Meta(gt=0, le=1, description="at most this share of the documents")] = 0.01
     per_day: Annotated[int, Meta(ge=1, le=1000, description="at most so many a day and entity")] = 10
+    least_chance: Annotated[
+        float, Meta(ge=0, le=1, description="none that is less likely to be odd, however much of the budget is left")
+    ] = 0.02
 
 
 class AlertsAnswer(Struct, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from features.lake import Lake
 from models import champion
 from models.champion import MANIFEST, PAYMENT_DATE, ModelVersion
 from services.analysts import SERVED, Analysts, Loaded
+from services.comparing import scored_apart
 from services.guard import place_of
 from services.predictor import BookPredictor, predictions
 
@@ -114,7 +115,8 @@ class Champion:
         for name in self._models:
             self._loaded(name, promoted)
             models = {there: newest.thing for there, newest in self._models.items() if newest.thing is not None}
-            self._analysts.get((*models.values(), book), partial(Analysts, models, book))
+            make = self.analysts.renewed if self.analysts else partial(Analysts, scores=scored_apart)
+            self._analysts.get((*models.values(), book), partial(make, models, book))
 
     def _loaded(self, name: str, promoted: dict[str, ModelVersion]) -> Loaded | None:
         """The promoted version of a model; the one before where that cannot be used."""
@@ -137,11 +139,12 @@ def _asked_once(loaded: Loaded, book: Book) -> BookPredictor:
     """A predictor that has answered one question, so that whatever is prepared on first use is prepared by now."""
     predictor = BookPredictor(loaded.version, loaded.model, book)
     try:
-        subjects = book.open_receivables(book.last_known()).head(1)
+        subjects = book.open_receivables(book.last_known())
     except NotFound:
         logger.info("the lake is empty: only ledgers that are sent along can be answered")
     else:
-        predictions(loaded.version, loaded.model, book.features(subjects))
+        predictor.promises.of(subjects)  # learns how promises go in each entity that has open ones
+        predictions(loaded.version, loaded.model, book.features(subjects.head(1)))
     logger.info("serving model=%s digest=%s", loaded.version.label, loaded.version.digest[:12])
     return predictor
 

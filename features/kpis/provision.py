@@ -15,6 +15,7 @@ from features.kpis.loss_rates import LossRates, narrowest, with_factor
 from features.kpis.rounding import half_up
 
 RATE = pl.Decimal(18, 9)
+WORST_FIRST = ("none", "partial", "full")
 
 
 def provision_schema(by: Sequence[str] = ()) -> dict[str, pl.DataType]:
@@ -61,14 +62,22 @@ def provisioned(aged: pl.DataFrame, rates: Sequence[LossRates], *, factor: Decim
 
 
 def total(cells: pl.DataFrame, by: Sequence[str] = ("entity_id", "currency")) -> pl.DataFrame:
-    """The provision summed `by`: null where a cell with something owed has none; `missing_minor` is what it owes."""
+    """The provision summed `by`, with the worst `availability` of the cells in it and each of their reasons once.
+
+    Where a cell with something owed has no provision the sum is null, and `missing_minor` is what such cells owe; where
+    one is `partial`, so is the sum.
+    """
     unknown = pl.col("provision_minor").is_null()
+    worst = pl.col("availability").cast(pl.Enum(WORST_FIRST)).min().cast(pl.String)
+    reasons = pl.col("availability_reason").drop_nulls().unique(maintain_order=True)
     return (
-        cells.group_by(by)
+        cells.group_by(by, maintain_order=True)
         .agg(
             pl.col("open_minor", "debit_minor", "credit_minor").sum(),
             provision_minor=pl.when(~unknown.any()).then(pl.col("provision_minor").sum()),
             missing_minor=pl.col("debit_minor").filter(unknown).sum(),
+            availability=worst,
+            availability_reason=pl.when(reasons.len() > 0).then(reasons.str.join("; ")),
         )
         .sort(by)
     )

@@ -34,7 +34,7 @@ class Budget:
         if self.per_day < 1:
             raise BadSetting(f"the alert budget is {self.per_day} a day; allowed: 1 or more")
         if not 0 <= self.least_chance <= 1:
-            raise BadSetting(f"the least chance of an alert is {self.least_chance}; allowed: 0 to 1")
+            raise BadSetting(f"the least chance of an alert is {self.least_chance}; allowed: a probability, 0 to 1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-SHARPNESS = 8.0  # log odds that a weight of nearly 1 adds at full strength
+SHARPNESS = 11.0  # log odds that a weight of nearly 1 adds at full strength; with 8 chances were far too low in between
 FOREST_WEIGHT = 1.5
 PRIOR_VERDICTS = 3.0  # how strongly the declared weights are held
 LOW, HIGH = -40.0, 40.0
@@ -21,7 +21,7 @@ LOW, HIGH = -40.0, 40.0
 
 @dataclass(frozen=True)
 class Combination:
-    """log odds = base + strengths times weights, the forest's excess last."""
+    """log odds = base + roots of strengths times weights, the forest's excess last."""
 
     weights: Floats
     base: float

@@ -6,6 +6,7 @@ the columns of `features.comparisons` only.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import log
 from typing import Any
 
 import polars as pl
@@ -33,6 +34,11 @@ class Rule:
 def ramp(value: pl.Expr, low: float, high: float) -> pl.Expr:
     """0 at `low`, 1 at `high`, a straight line between; also downhill. Null is 0."""
     return ((value - low) / (high - low)).clip(0.0, 1.0).fill_null(0.0)
+
+
+def rise(value: pl.Expr, low: float, high: float) -> pl.Expr:
+    """A ramp of the logarithm, for what differs by factors: from 2 to 4 is as far as from 4 to 8."""
+    return ramp(value.log(), log(low), log(high))
 
 
 def _of(*tables: str) -> pl.Expr:
@@ -72,8 +78,8 @@ def _paid_alike() -> pl.Expr:
 
 
 def _amount() -> pl.Expr:
-    own = ramp(_col("amount_times"), 2, 8) * ramp(_col("amount_most_times"), 0.8, 1.6)
-    return _of("invoice") * own * ramp(_col("amount_z"), 1.5, 3.5) * ramp(_col("amount_count"), 6, 25)
+    own = rise(_col("amount_times"), 2, 16) * rise(_col("amount_most_times"), 0.7, 2.5)
+    return _of("invoice") * own * ramp(_col("amount_z"), 1.5, 5) * ramp(_col("amount_count"), 6, 25)
 
 
 def _credit_amount() -> pl.Expr:
@@ -117,7 +123,8 @@ def _neat_batch() -> pl.Expr:
 
 
 def _digit_batch() -> pl.Expr:
-    return ramp(_col("digit_effect"), 0.6, 1.2) * ramp(_col("digit_surprise"), 2.0, 3.5) * _is(_col("digit_count") >= 8)
+    shifted = ramp(_col("digit_rarity"), 3.0, 6.0) * ramp(_col("digit_effect"), 0.3, 0.9)
+    return shifted * ramp(_col("digit_surprise"), 1.8, 2.8)
 
 
 def _backdated() -> pl.Expr:
@@ -132,12 +139,13 @@ def _loop() -> pl.Expr:
 
 
 def _feed_lack() -> pl.Expr:
-    return _of("feed") * ramp(-_col("feed_z"), 2.5, 5) * ramp(_col("feed_usual"), 2.0, 5.0)
+    return _of("feed") * ramp(_col("feed_rarity"), 1.7, 3.5)
 
 
 def _feed_flood() -> pl.Expr:
-    caught_up = ramp(_col("feed_lost"), 0.0, 5.0)
-    return _of("feed") * ramp(_col("feed_z"), 1.5, 3.0) * (0.3 + 0.7 * caught_up) * ramp(_col("feed_usual"), 2.0, 5.0)
+    caught_up = ramp(_col("feed_z"), 1.5, 3.0) * ramp(_col("feed_lost"), 0.0, 5.0)
+    alone = 0.3 * ramp(_col("feed_z"), 2.5, 4.0)
+    return _of("feed") * pl.max_horizontal(caught_up, alone) * ramp(_col("feed_usual"), 2.0, 5.0)
 
 
 RULES = (

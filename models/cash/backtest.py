@@ -13,10 +13,11 @@ import numpy as np
 import polars as pl
 
 from features.book import Book
+from features.errors import NotFound
 from models.cash import baselines
 from models.cash.claims import WEEK_DAYS, WEEKS, Claims, Floats
 from models.cash.dependence import outcomes
-from models.cash.forecast import claims_of, drawn
+from models.cash.forecast import LookAhead, claims_of, drawn
 from models.cash.fx import group_rates, minor_rate
 from models.cash.model import CashModel, fit_cash
 from models.cash.open_items import DatesPayments, OpenItems, open_items
@@ -33,6 +34,8 @@ NAIVE = {
 KNOWN_AFTER_DAYS = 4
 PAST_FORECASTS = 12
 PAST_DRAWS = 500
+GROUP, TOGETHER = "", 0
+ROW_WEEKS = (*range(1, WEEKS + 1), TOGETHER)
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,9 @@ def backtest(
     seed: int = 7,
     step: Callable[[str], None] = lambda _: None,
 ) -> pl.DataFrame:
-    """One row per origin, series and week ahead (from 1).
+    """One row per origin, series and week ahead (from 1), and with week `TOGETHER` for the sum of all weeks.
+
+    Entity `GROUP` is the sum of the series that an answer in group currency has, at the rates of the origin.
 
     origins        in order; the first `warm_up` of them are only learnt from
     payment_dates  the model that was there at an instant
@@ -81,7 +86,8 @@ def backtest(
 def rehearsed(book: Book, dated: DatesPayments, as_of: datetime, *, seed: int) -> Past:
     """The forecast of an instant, kept to learn from it later."""
     items = open_items(book, dated, as_of)
-    return Past(as_of, items, claims_of(book, dated, fit_cash(book, as_of, []), as_of, items, seed=seed))
+    claims = claims_of(book, dated, fit_cash(book, as_of, []), as_of, items, seed=seed)
+    return Past(as_of, items.within_horizon(), claims.within_horizon())
 
 
 def learnt(book: Book, as_of: datetime, past: Sequence[Past], *, seed: int, rests_on: str | None = None) -> CashModel:
@@ -109,12 +115,18 @@ def _judged(book: Book, now: Past, model: CashModel, group: str, draws: int, see
     as_of = now.as_of
     seen = drawn(book, model, as_of, now.items, now.claims, draws=draws, seed=seed)
     series = seen.draws.series
-    bare = _bare(now.claims, model, model.dependence, draws=draws, seed=seed).weekly.sum(axis=2)
-    alone = _bare(now.claims, model, INDEPENDENT, draws=draws, seed=seed).weekly.sum(axis=2)
-    weekly = np.maximum(seen.totals.reshape(draws, len(series), WEEKS, WEEK_DAYS).sum(axis=-1), 0.0)
-    actual = actual_weeks(book, as_of, series)
-    place = np.random.default_rng([seed, as_of.toordinal()]).random(actual.shape)
     rates = group_rates(book, as_of, group)
+    rate = [minor_rate(rates[c], c, group) if c in rates else None for _, c in series]
+    factor = _in_group(seen, rate, group)
+
+    def whole(weekly: Floats) -> Floats:
+        return _with_sums(weekly, factor)
+
+    bare = whole(_bare(now.claims, model, model.dependence, draws=draws, seed=seed).weekly.sum(axis=2))
+    alone = whole(_bare(now.claims, model, INDEPENDENT, draws=draws, seed=seed).weekly.sum(axis=2))
+    weekly = np.maximum(whole(seen.totals.reshape(draws, len(series), WEEKS, WEEK_DAYS).sum(axis=-1)), 0.0)
+    actual = whole(actual_weeks(book, as_of, series))
+    place = np.random.default_rng([seed, as_of.toordinal()]).random(actual.shape)
     columns = {
         "actual": actual,
         "mean": weekly.mean(axis=0),
@@ -122,17 +134,28 @@ def _judged(book: Book, now: Past, model: CashModel, group: str, draws: int, see
         "pit": pit(weekly, actual, place),
         "bare_pit": pit(bare, actual, place),
         "independent_pit": pit(alone, actual, place),
-        **{name: naive(book, as_of, series) for name, naive in NAIVE.items()},
+        **{name: whole(naive(book, as_of, series)) for name, naive in NAIVE.items()},
     }
-    return pl.DataFrame(
-        {
-            "entity_id": np.repeat([e for e, _ in series], WEEKS),
-            "currency": np.repeat([c for _, c in series], WEEKS),
-            "week": np.tile(np.arange(1, WEEKS + 1), len(series)),
-            "rate": [minor_rate(rates[c], c, group) if c in rates else None for _, c in series for _ in range(WEEKS)],
-            **{name: table.ravel() for name, table in columns.items()},
-        }
-    )
+    rows = [
+        (*key, week, r) for key, r in zip([*series, (GROUP, group)], [*rate, 1.0], strict=True) for week in ROW_WEEKS
+    ]
+    keys = pl.DataFrame(rows, schema=["entity_id", "currency", "week", "rate"], orient="row")
+    return keys.with_columns(pl.Series(name, table.ravel()) for name, table in columns.items())
+
+
+def _in_group(seen: LookAhead, rate: Sequence[float | None], group: str) -> Floats:
+    """(series, 1) what takes each series to the group's currency; 0 for what its answer leaves out."""
+    told = seen.forecast(weeks=1, group=group).group
+    left_out = set(told.left_out) if told else set()
+    parts = zip(seen.draws.series, rate, strict=True)
+    return np.array([[0.0 if "/".join(key) in left_out else r or 0.0] for key, r in parts]).reshape(-1, 1)
+
+
+def _with_sums(weekly: Floats, factor: Floats) -> Floats:
+    """(..., series + 1, weeks + 1) with the group behind the series, and all weeks together behind the weeks."""
+    group = (weekly * factor).sum(axis=-2, keepdims=True)
+    series = np.concatenate([weekly, group], axis=-2)
+    return np.concatenate([series, series.sum(axis=-1, keepdims=True)], axis=-1)
 
 
 def _weeks(known: Book, past: Past, model: CashModel, as_of: datetime, seed: int) -> list[Week]:
@@ -157,8 +180,11 @@ def _bare(claims: Claims, model: CashModel, dependence: Dependence, *, draws: in
 
 
 def day_begins(book: Book, origin: date) -> datetime:
-    """The latest start of the day among the entities: it has begun everywhere."""
-    return max(book.day_start(origin, entity) for entity in book.zones["entity_id"]).astimezone(UTC)
+    """The latest start of the day among the entities: it has begun everywhere. `NotFound` where there is no entity."""
+    starts = [book.day_start(origin, entity) for entity in book.zones["entity_id"]]
+    if not starts:
+        raise NotFound("the ledger knows of no entity; ingest some invoices first")
+    return max(starts).astimezone(UTC)
 
 
 def every_four_weeks(first: date, until: date) -> list[date]:

@@ -79,6 +79,7 @@ def order_claims(book: Book, model: DatesPayments, as_of: datetime, billing: Bil
         instalment=pl.lit(1, pl.Int64),
         amount_minor=pl.Series(np.rint(orders["amount_minor"].to_numpy() * share).astype(np.int64)),
         copies=pl.lit(billing.billed_share),
+        from_day=pl.lit(0, pl.Int64),
     )
     return Claims(head.select(HEAD), after_lag(paid, left))
 
@@ -97,16 +98,18 @@ def remaining_lag(lag: tuple[float, ...], waited: Ints) -> Floats:
 
 
 def after_lag(cdf: Floats, lag: Floats) -> Floats:
-    """(n, HORIZON_DAYS) chance of being paid by a day, where the invoice comes after `lag` and `cdf` counts from it."""
-    total = np.zeros_like(cdf)
-    for days in range(HORIZON_DAYS):
-        total[:, days:] += lag[:, days : days + 1] * cdf[:, : HORIZON_DAYS - days]
+    """As `cdf`, the chance of being paid by a day, where the invoice comes after `lag` and `cdf` counts from it."""
+    total, width = np.zeros_like(cdf), cdf.shape[1]
+    for days in range(lag.shape[1]):
+        total[:, days:] += lag[:, days : days + 1] * cdf[:, : width - days]
     return np.minimum(total, 1.0)
 
 
 def _invoices(book: Book, as_of: datetime) -> pl.DataFrame:
     known = standing(book.facts.spans("invoice"), as_of).filter(pl.col("amount_minor") > 0)
-    return known.select("entity_id", "invoice_id", "order_id", "customer_id", "issue_date", "instalments")
+    return known.select(
+        "entity_id", "invoice_id", "order_id", "customer_id", "currency", "amount_minor", "issue_date", "instalments"
+    )
 
 
 def _ordered_shares(book: Book, invoices: pl.DataFrame, as_of: datetime) -> dict[str, float]:
@@ -122,8 +125,14 @@ def _ordered_shares(book: Book, invoices: pl.DataFrame, as_of: datetime) -> dict
 
 
 def _not_yet_billed(orders: pl.DataFrame, book: Book, as_of: datetime) -> pl.DataFrame:
-    """Without the orders that an invoice names already: the order's status may lag behind."""
-    return orders.join(_invoices(book, as_of), on=["entity_id", "order_id"], how="anti")
+    """Orders with the amount that no invoice in their currency has billed yet; without those billed in full.
+
+    Whatever their status says: it may lag behind.
+    """
+    key = ["entity_id", "order_id", "currency"]
+    billed = _invoices(book, as_of).group_by(key).agg(billed_minor=pl.col("amount_minor").sum())
+    left = pl.col("amount_minor") - pl.col("billed_minor").fill_null(0)
+    return orders.join(billed, on=key, how="left").with_columns(amount_minor=left).filter(pl.col("amount_minor") > 0)
 
 
 def _as_invoices(orders: pl.DataFrame, book: Book, as_of: datetime, wait_days: Floats) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 Per series and the days from the forecast's first day to before `until`:
 
 disputes       receivables with a dispute that was open since the forecast, or that ended as credit or write-off
-amount         the other open receivables, where paid in full since: cash expected of them less cash they brought
+amount         the other open receivables, where paid in full before `until`: what they were to bring less what they did
 timing         what is left of the open receivables: the right cash in another period
 new_business   cash expected of orders and business not booked, less cash of what was not in the books
 corrections    cash of what the forecast took for settled: allocations taken back or made anew
@@ -59,7 +59,7 @@ def decompose(seen: LookAhead, book: Book, until: date) -> list[Decomposition]:
     if not all(1 <= d <= HORIZON_DAYS for d in days.values()):
         raise BadInput(f"until is {until}; allowed: 1 to {HORIZON_DAYS} days after {min(seen.first_day.values())}")
     came = receipts_after(book.facts, seen.as_of, book.zones).filter(pl.col("day") < until)
-    items = _items(seen, book, came, days)
+    items = _items(seen, book, came, days, until)
     strays = _strays(seen, book, came)
     series = sorted(set(seen.draws.series) | set(came.select("entity_id", "currency").iter_rows()))
     return [_of(seen, key, items, strays, came, days[key[0]], until) for key in series]
@@ -103,7 +103,7 @@ def _one(rows: pl.DataFrame, key: tuple[str, str]) -> pl.DataFrame:
     return rows.filter(pl.col("entity_id") == key[0], pl.col("currency") == key[1])
 
 
-def _items(seen: LookAhead, book: Book, came: pl.DataFrame, days: dict[str, int]) -> pl.DataFrame:
+def _items(seen: LookAhead, book: Book, came: pl.DataFrame, days: dict[str, int], until: date) -> pl.DataFrame:
     """The forecast's open receivables: expected and off (expected - actual) in the period, part, short."""
     rows = seen.claims.head.filter(pl.col("component") == OPEN)
     where = np.flatnonzero((seen.claims.head["component"] == OPEN).to_numpy())
@@ -120,7 +120,8 @@ def _items(seen: LookAhead, book: Book, came: pl.DataFrame, days: dict[str, int]
         .join(_disputed(seen, book), on=["entity_id", "invoice_id"], how="left", maintain_order="left")
     )
     disputed = pl.col("disputed").fill_null(value=False) | pl.col("cancelled").fill_null(value=False)
-    paid = pl.col("paid_date").is_not_null() & (pl.col("cash") > 0)
+    # the rest of what was paid in part comes in another period
+    paid = (pl.col("paid_date") < until).fill_null(value=False) & (pl.col("cash") > 0)
     part = pl.when(disputed).then(pl.lit("disputes")).when(paid).then(pl.lit("amount")).otherwise(pl.lit("timing"))
     told = found.with_columns(off=pl.col("expected") - pl.col("cash"), part=part)
     short = pl.when(pl.col("part") == "amount").then(pl.col("amount_minor") - pl.col("cash")).otherwise(0)

@@ -17,7 +17,7 @@ import polars as pl
 from features.book import Book
 from models.bins import UNKNOWN, epoch_days
 from models.cash.claims import HORIZON_DAYS, Floats, Ints
-from models.cash.open_items import OpenItems
+from models.cash.open_items import OpenItems, within_horizon
 from models.cash.simulation import Dependence
 from models.distribution import Distribution
 from models.metrics import pit
@@ -53,7 +53,7 @@ def outcomes(book: Book, items: OpenItems, observed_before: datetime, *, seed: i
     seen = paid != UNKNOWN
     kept = ~ended["cancelled"].to_numpy() & np.where(seen, paid >= start, until >= start)
     ended = ended.filter(pl.Series(kept))
-    forecast = items.forecast.take(ended["_row"].to_numpy())
+    forecast = within_horizon(items.forecast.take(ended["_row"].to_numpy()))
     start, paid, until, seen = start[kept], paid[kept], until[kept], seen[kept]
     day = np.where(seen, paid - start, -1)
     observed = seen & (day < HORIZON_DAYS)
@@ -104,7 +104,11 @@ def _pair_sums(past: Outcome, center: float, scale: float) -> tuple[float, float
 
 def _pairs(rows: pl.DataFrame, *by: str) -> tuple[float, float]:
     z = pl.col("z")
-    groups = rows.group_by(*by).agg(total=z.sum(), squares=(z * z).sum(), n=pl.len().cast(pl.Float64)).sort(*by)
+    groups = (
+        rows.group_by(*by, maintain_order=True)
+        .agg(total=z.sum(), squares=(z * z).sum(), n=pl.len().cast(pl.Float64))
+        .sort(*by)
+    )
     products = (groups["total"] ** 2 - groups["squares"]).sum() / 2
     return float(products), float((groups["n"] * (groups["n"] - 1)).sum() / 2)
 
@@ -112,7 +116,8 @@ def _pairs(rows: pl.DataFrame, *by: str) -> tuple[float, float]:
 def _bundling(past: Sequence[Outcome]) -> tuple[float, dict[tuple[str, str], float]]:
     """The usual bundling share, and that of each customer with runs."""
     told = pl.concat([_runs(p) for p in past])
-    customers = told.group_by("entity_id", "customer_id").agg(pl.col("same", "chance", "pairs").sum())
+    groups = told.group_by("entity_id", "customer_id", maintain_order=True)  # sums keep their order, to the last bit
+    customers = groups.agg(pl.col("same", "chance", "pairs").sum())
     total = customers.sum()
     room = float(total["pairs"][0] - total["chance"][0])
     usual = float(np.clip((total["same"][0] - total["chance"][0]) / room, 0.0, 1.0)) if room > 1.0 else 0.0

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from features.book import Book
 from features.facts import standing
-from features.ledger import RECEIVABLE
+from features.ledger import SETTLES
 from models.cash.receipts import first_days
 
 Floats = NDArray[np.float64]
@@ -82,13 +82,13 @@ def _ends(book: Book, as_of: datetime) -> pl.DataFrame:
     cash = (
         standing(book.facts.spans("allocation"), as_of)
         .filter(pl.col("kind") == "payment")
-        .group_by(RECEIVABLE)
+        .group_by(SETTLES)
         .agg(cash_minor=pl.col("amount_minor").sum())
     )
     return (
         standing(book.states, as_of)
         .filter(pl.col("amount_minor") > 0)
-        .join(cash, on=RECEIVABLE, how="left")
+        .join(cash, on=SETTLES, how="left")
         .with_columns(pl.col("cash_minor").fill_null(0))
         .join(first_days(book.zones, as_of), on="entity_id")
     )

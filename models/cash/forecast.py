@@ -7,6 +7,7 @@ seen.forecast(group="EUR")                        # models.cash.answers.CashFore
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import TypeVar
 
 import msgspec
@@ -26,7 +27,7 @@ from models.cash.answers import (
     SeriesForecast,
 )
 from models.cash.billing import order_claims
-from models.cash.claims import COMPONENTS, WEEK_DAYS, WEEKS, Claims, Floats, joined
+from models.cash.claims import COMPONENTS, HORIZON_DAYS, NEW, WEEK_DAYS, WEEKS, Claims, Floats, joined
 from models.cash.fx import group_rates, minor_rate
 from models.cash.model import CashModel
 from models.cash.new_business import new_claims
@@ -38,6 +39,7 @@ from models.cash.simulation import Draws, simulate
 DRAWS = 1_000
 FEWEST_SETTLED, FULL_SETTLED = 5, 30
 NO_SCENARIO = Scenario()
+NO_NEW = "no business not yet booked is foretold: the entity has no invoices of a whole quarter to go by"
 Answer = TypeVar("Answer", SeriesForecast, GroupForecast)
 
 
@@ -65,7 +67,11 @@ class LookAhead:
     def forecast(
         self, *, weeks: int = WEEKS, group: str | None = None, entity: str | None = None, currency: str | None = None
     ) -> CashForecast:
-        """The answer, of some series only where named; `group` adds all of these in one currency."""
+        """The answer, of some series only where named; `group` adds all of these in one currency.
+
+        `BadSetting` for a scenario of rates that lead nowhere asked for.
+        """
+        self.scenario.refuse_idle_rates(group)
         chosen = [k for k, (e, c) in enumerate(self.draws.series) if entity in (None, e) and currency in (None, c)]
         series = tuple(self._series(k, weeks) for k in chosen)
         return CashForecast(
@@ -79,14 +85,20 @@ class LookAhead:
             group=self._group(chosen, series, weeks, group) if group else None,
         )
 
+    @cached_property
+    def _with_new_business(self) -> set[str]:
+        """Entities of which business not yet booked is expected."""
+        return set(self.claims.head.filter(pl.col("component") == NEW)["entity_id"])
+
     def _series(self, k: int, weeks: int) -> SeriesForecast:
         entity, currency = self.draws.series[k]
         availability, reason = _availability(self.settled.get((entity, currency), 0))
+        new_to_come = entity in self._with_new_business
         told = SeriesForecast(
             entity_id=entity,
             currency=currency,
             availability=availability,
-            availability_reason=reason,
+            availability_reason=reason if new_to_come else "; ".join(filter(None, (reason, NO_NEW))),
             open_minor=self.owed.get((entity, currency), 0),
         )
         if availability == "none":
@@ -100,7 +112,13 @@ class LookAhead:
         rated = [k for k in answered if self.draws.series[k][1] in rates]
         left_out = tuple("/".join(self.draws.series[k]) for k in chosen if k not in rated)
         used = {c: rates[c] for c in sorted({self.draws.series[k][1] for k in rated})}
-        why = f"left out, without a rate to {group} or a forecast: {', '.join(left_out)}" if left_out else None
+        why = _left_out(
+            {
+                f"without a rate to {group} known": [k for k in answered if k not in rated],
+                "without a forecast": [k for k in chosen if k not in answered],
+            },
+            self.draws.series,
+        )
         told = GroupForecast(
             currency=group,
             availability=("pooled" if left_out else "full") if rated else "none",
@@ -111,9 +129,12 @@ class LookAhead:
         if not rated:
             return told
         factor = np.array([minor_rate(used[c], c, group) for _, c in (self.draws.series[k] for k in rated)])
-        total = (self.totals[:, rated] * factor[None, :, None]).sum(axis=1)
-        parts = (self.draws.amount[:, rated].mean(axis=0) * factor[:, None, None]).sum(axis=0)
         first = min(self.first_day[self.draws.series[k][0]] for k in rated)
+        wait = [(self.first_day[self.draws.series[k][0]] - first).days for k in rated]
+        totals = np.stack([_later(self.totals[:, k], w) for k, w in zip(rated, wait, strict=True)], axis=1)
+        means = [_later(self.draws.amount[:, k].mean(axis=0), w) for k, w in zip(rated, wait, strict=True)]
+        total = (totals * factor[None, :, None]).sum(axis=1)
+        parts = (np.stack(means) * factor[:, None, None]).sum(axis=0)
         return _with_periods(told, first, total, parts, weeks)
 
 
@@ -210,6 +231,19 @@ def _availability(settled: int) -> tuple[Availability, str | None]:
             f"{settled} settled receivables in this currency; its own history counts from {FULL_SETTLED} on",
         )
     return "full", None
+
+
+def _left_out(why: dict[str, list[int]], series: Sequence[tuple[str, str]]) -> str | None:
+    """In words, which series are not in the group, by reason."""
+    told = [f"{', '.join('/'.join(series[k]) for k in rows)} ({reason})" for reason, rows in why.items() if rows]
+    return f"left out: {'; '.join(told)}" if told else None
+
+
+def _later(daily: Floats, days: int) -> Floats:
+    """(..., HORIZON_DAYS) of an entity where the day has begun `days` later; what falls beyond the end is left out."""
+    moved = np.zeros_like(daily)
+    moved[..., days:] = daily[..., : HORIZON_DAYS - days]
+    return moved
 
 
 def _with_periods(told: Answer, first: date, total: Floats, parts: Floats, weeks: int) -> Answer:

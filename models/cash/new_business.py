@@ -68,9 +68,10 @@ def replicas(issued: pl.DataFrame, profile: Profile) -> pl.DataFrame:
     """
     back = (pl.col("first_day") - pl.col("issue_date")).dt.total_days()
     quarter = (back - 1) // QUARTER_DAYS
-    known = _whole_quarters(issued)
-    weights = np.array(RECENCY[:known]) / sum(RECENCY[:known]) if known else np.zeros(0)
-    kept = issued.with_columns(_quarter=quarter).filter(pl.col("_quarter").is_between(0, known - 1))
+    known = _whole_quarters(back).over("entity_id")
+    kept = issued.with_columns(_quarter=quarter, _known=known).filter(
+        pl.col("_quarter").is_between(0, pl.col("_known") - 1)
+    )
     ahead = pl.duration(days=(pl.col("_quarter") + 1) * QUARTER_DAYS)
     moved = kept.with_columns(
         _from=pl.col("issue_date").dt.month(),
@@ -78,13 +79,14 @@ def replicas(issued: pl.DataFrame, profile: Profile) -> pl.DataFrame:
         due_date=pl.col("due_date") + ahead,
     ).with_columns(_to=pl.col("issue_date").dt.month())
     factor = [
-        weights[q]
+        RECENCY[q]
+        / sum(RECENCY[:known])
         * exp(profile.growth.get(e, 0.0) * (q + 1) * QUARTER_DAYS / YEAR_DAYS)
         * profile.season.get((e, to), 1.0)
         / profile.season.get((e, source), 1.0)
-        for q, e, source, to in moved.select("_quarter", "entity_id", "_from", "_to").iter_rows()
+        for q, known, e, source, to in moved.select("_quarter", "_known", "entity_id", "_from", "_to").iter_rows()
     ]
-    return moved.with_columns(copies=pl.Series(factor, dtype=pl.Float64)).drop("_quarter", "_from", "_to")
+    return moved.with_columns(copies=pl.Series(factor, dtype=pl.Float64)).drop("_quarter", "_known", "_from", "_to")
 
 
 def new_claims(
@@ -111,14 +113,15 @@ def new_claims(
     head = found.with_columns(
         component=pl.lit(NEW),
         amount_minor=pl.Series(np.rint(found["amount_minor"].to_numpy() * share).astype(np.int64)),
+        from_day=pl.Series(late),
     )
     return Claims(head.select(HEAD), shifted(diluted(forecast.pmf, dilution, terms), late))
 
 
 def shifted(cdf: Floats, days: Ints) -> Floats:
-    """(n, HORIZON_DAYS) each row `days` later."""
-    at = np.arange(HORIZON_DAYS) - days[:, None]
-    inside = np.take_along_axis(cdf, np.clip(at, 0, HORIZON_DAYS - 1), axis=1)
+    """As `cdf`, each row `days` later."""
+    at = np.arange(cdf.shape[1]) - days[:, None]
+    inside = np.take_along_axis(cdf, np.clip(at, 0, None), axis=1)
     return np.where(at >= 0, inside, 0.0)
 
 
@@ -133,20 +136,23 @@ def _issued(book: Book, as_of: datetime) -> pl.DataFrame:
     )
 
 
-def _whole_quarters(issued: pl.DataFrame) -> int:
-    """How many whole quarters of invoices there are, up to what `RECENCY` weighs."""
-    if issued.is_empty():
-        return 0
-    span = issued.select((pl.col("first_day") - pl.col("issue_date")).dt.total_days().max()).item()
-    return min(int(span + 7) // QUARTER_DAYS, len(RECENCY))
+def _whole_quarters(back: pl.Expr) -> pl.Expr:
+    """How many whole quarters of invoices there are, up to what `RECENCY` weighs; `back`: days since their issue."""
+    return ((back.max() + 7) // QUARTER_DAYS).clip(upper_bound=len(RECENCY))
 
 
 def _thinned(found: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """At most `MOST_REPLICAS` rows, chosen at random; those kept stand for those left out."""
+    """About `MOST_REPLICAS` rows, of every series its share chosen at random; those kept stand for those left out."""
     if len(found) <= MOST_REPLICAS:
         return found
-    kept = found.sample(MOST_REPLICAS, seed=seed).sort(*RECEIVABLE, "issue_date")
-    return kept.with_columns(pl.col("copies") * (len(found) / MOST_REPLICAS))
+    series = ("entity_id", "currency")
+    shuffled = found.sample(fraction=1.0, shuffle=True, seed=seed).with_columns(
+        _place=pl.int_range(pl.len()).over(series), _all=pl.len().over(series)
+    )
+    share = (pl.col("_all") * (MOST_REPLICAS / len(found))).ceil()
+    kept = shuffled.with_columns(_kept=share).filter(pl.col("_place") < pl.col("_kept"))
+    weighed = kept.with_columns(copies=pl.col("copies") * pl.col("_all") / pl.col("_kept"))
+    return weighed.drop("_place", "_all", "_kept").sort(*RECEIVABLE, "issue_date")
 
 
 def _growth(rows: pl.DataFrame) -> float:
@@ -169,7 +175,8 @@ def _season(rows: pl.DataFrame) -> dict[int, float]:
     whole = rows.filter(back <= years * YEAR_DAYS).select(
         month=pl.col("issue_date").dt.month(), weight=(back.cast(pl.Float64) * growth / YEAR_DAYS).exp()
     )
-    count = dict(whole.group_by("month").agg(pl.col("weight").sum()).iter_rows())
+    # in the order of rows and of months: sums of floats are not the same to the last bit in another
+    count = dict(whole.group_by("month", maintain_order=True).agg(pl.col("weight").sum()).sort("month").iter_rows())
     even = sum(count.values()) / 12
     return {m: (count.get(m, 0.0) + SEASON_PRIOR) / (even + SEASON_PRIOR) for m in range(1, 13)}
 

@@ -11,7 +11,7 @@ from features.book import Book
 from features.facts import standing
 from features.ledger import RECEIVABLE
 from models.bins import epoch_days
-from models.cash.claims import HEAD, HORIZON_DAYS, OPEN, Claims, Floats, Ints
+from models.cash.claims import HEAD, HORIZON_DAYS, OPEN, REACH_DAYS, Claims, Floats, Ints
 from models.cash.dilution import Dilution
 from models.distribution import Distribution
 
@@ -32,6 +32,10 @@ class OpenItems:
 
     frame: pl.DataFrame
     forecast: Distribution
+
+    def within_horizon(self) -> "OpenItems":
+        """The same without what lies beyond the horizon."""
+        return OpenItems(self.frame, within_horizon(self.forecast))
 
 
 def open_items(book: Book, model: DatesPayments, as_of: datetime) -> OpenItems:
@@ -89,17 +93,23 @@ def open_claims(items: OpenItems, dilution: Dilution) -> Claims:
         component=pl.lit(OPEN),
         amount_minor=pl.Series(np.rint(owed * share).astype(np.int64)),
         copies=pl.lit(1.0),
+        from_day=pl.lit(0, pl.Int64),
     )
     return Claims(head.select(HEAD), diluted(items.forecast.pmf, dilution, past_due))
 
 
 def diluted(pmf: Floats, dilution: Dilution, past_due_days: Ints) -> Floats:
-    """(n, HORIZON_DAYS) cdf of being paid before being cancelled."""
-    alive = dilution.survival(past_due_days, HORIZON_DAYS)
+    """(n, REACH_DAYS) cdf of being paid before being cancelled."""
+    alive = dilution.survival(past_due_days, REACH_DAYS)
     return np.minimum(np.cumsum(_padded(pmf) * alive, axis=1), 1.0)
 
 
+def within_horizon(forecast: Distribution) -> Distribution:
+    """The same without what lies beyond the horizon."""
+    return Distribution(forecast.start, forecast.pmf[:, :HORIZON_DAYS].copy())
+
+
 def _padded(pmf: Floats) -> Floats:
-    """(n, at least HORIZON_DAYS), of which only the horizon is kept."""
-    missing = max(HORIZON_DAYS - pmf.shape[1], 0)
-    return np.pad(pmf[:, :HORIZON_DAYS], ((0, 0), (0, missing)))
+    """(n, REACH_DAYS): what lies beyond is left out, what a model does not tell of is no chance."""
+    missing = max(REACH_DAYS - pmf.shape[1], 0)
+    return np.pad(pmf[:, :REACH_DAYS], ((0, 0), (0, missing)))

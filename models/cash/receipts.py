@@ -46,6 +46,7 @@ def _by_day(allocations: pl.DataFrame) -> pl.DataFrame:
 
 def _with_customer(rows: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     """A document that was taken back since has no customer: its cash stays, under an empty name."""
-    owners = facts.latest("invoice").select("entity_id", "invoice_id", "customer_id")
-    found = rows.join(owners, on=["entity_id", "invoice_id"], how="left", maintain_order="left")
+    owners = facts.latest("invoice").select("entity_id", "invoice_id", "customer_id", _owed_in="currency")
+    joined = rows.join(owners, on=["entity_id", "invoice_id"], how="left", maintain_order="left")
+    found = joined.filter((pl.col("currency") == pl.col("_owed_in")).fill_null(value=True))
     return found.with_columns(pl.col("customer_id").fill_null("")).select(RECEIPT)

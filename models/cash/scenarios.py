@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from features.book import Book
 from features.errors import BadSetting, NotFound
 from features.facts import standing
-from models.cash.claims import HORIZON_DAYS, NEW, OPEN, ORDERS, Claims
+from features.money import exponent
+from models.cash.claims import EARLIER_DAYS, NEW, OPEN, ORDERS, Claims
 from models.cash.receipts import first_days
 
 Rows = NDArray[np.bool_]
@@ -27,6 +28,10 @@ class Delay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     customer: str
     days: int
 
+    def __post_init__(self) -> None:
+        """`BadSetting` for more days earlier than anything is known of."""
+        _refuse_too_early(self.days)
+
 
 class Resolved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """These disputes are resolved, and the disputed invoices paid in full, on a day."""
@@ -35,6 +40,11 @@ class Resolved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     disputes: tuple[str, ...]
     day: date
 
+    def __post_init__(self) -> None:
+        """`BadSetting` where it names no dispute."""
+        if not self.disputes:
+            raise BadSetting("scenario: resolve names no dispute; allowed: the ids of one or more")
+
 
 class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Terms of what is not invoiced yet (orders, new business) change by so many days; of one customer, or of all."""
@@ -42,6 +52,10 @@ class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     entity: str
     days: int
     customer: str | None = None
+
+    def __post_init__(self) -> None:
+        """`BadSetting` for more days earlier than anything is known of."""
+        _refuse_too_early(self.days)
 
 
 class Rate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,7 +66,10 @@ class Rate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rate: float
 
     def __post_init__(self) -> None:
-        """`BadSetting` for a rate that is none."""
+        """`BadSetting` for a rate that is none, `BadInput` for what is no currency."""
+        exponent(self.currency), exponent(self.to)
+        if self.currency == self.to:
+            raise BadSetting(f"scenario: a rate from {self.currency} to {self.to}; allowed: two different currencies")
         if not 0 < self.rate < float("inf"):
             raise BadSetting(f"scenario: the rate from {self.currency} to {self.to} is {self.rate}; allowed: above 0")
 
@@ -82,17 +99,30 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             claims = _later(claims, whose & unbilled, terms.days)
         return claims
 
+    def refuse_idle_rates(self, group: str | None) -> None:
+        """`BadSetting` where it declares rates and none of them leads to the group's currency: nothing would change."""
+        if self.fx and all(r.to != group for r in self.fx):
+            there = ", ".join(sorted({r.to for r in self.fx}))
+            asked = f"the group currency asked for is {group}" if group else "no group currency is asked for"
+            raise BadSetting(f"scenario: its rates lead to {there}, and {asked}; ask for one of them, or leave fx out")
+
     def rates(self, known: Mapping[str, float], group: str) -> dict[str, float]:
         """`known` rates to the group's currency, with those that the scenario declares."""
         return {**known, **{r.currency: r.rate for r in self.fx if r.to == group}}
 
 
+def _refuse_too_early(days: int) -> None:
+    if days < -EARLIER_DAYS:
+        raise BadSetting(f"scenario: days is {days}; allowed: {-EARLIER_DAYS} (earlier) or more")
+
+
 def _later(claims: Claims, rows: Rows, days: int) -> Claims:
-    """Some claims paid `days` later; what would be paid before the first day is paid on it."""
-    cdf = claims.cdf.copy()
-    at = np.arange(HORIZON_DAYS) - days
-    moved = cdf[rows][:, np.clip(at, 0, HORIZON_DAYS - 1)]
-    cdf[rows] = np.where(at >= 0, moved, 0.0)
+    """Some claims paid `days` later; what would be paid before the first day, or before its invoice, is paid on it."""
+    cdf, width = claims.cdf.copy(), claims.cdf.shape[1]
+    day = np.arange(width)
+    moved = cdf[rows][:, np.clip(day - days, 0, width - 1)]
+    begun = day >= np.maximum(claims.head["from_day"].to_numpy()[rows, None], days)
+    cdf[rows] = np.where(begun, moved, 0.0)
     return Claims(claims.head, cdf)
 
 
@@ -120,16 +150,16 @@ def _resolved(claims: Claims, book: Book, as_of: datetime, resolved: Resolved) -
     for dispute in resolved.disputes:
         if dispute not in known:
             raise NotFound(f"scenario: {dispute!r} is no open dispute on an invoice of {resolved.entity!r} at {as_of}")
-    invoices = [known[d] for d in resolved.disputes]
-    rows = (
-        (claims.head["entity_id"] == resolved.entity)
-        & claims.head["invoice_id"].is_in(invoices)
-        & (claims.head["component"] == OPEN)
-    )
+    opened = pl.Series(_entity(claims, resolved.entity)) & (claims.head["component"] == OPEN)
+    there = set(claims.head.filter(opened)["invoice_id"])
+    for dispute in resolved.disputes:
+        if known[dispute] not in there:
+            raise NotFound(f"scenario: {dispute!r} is about {known[dispute]!r}, of which nothing is open at {as_of}")
+    rows = opened & claims.head["invoice_id"].is_in([known[d] for d in resolved.disputes])
     first = dict(first_days(book.zones, as_of).iter_rows())[resolved.entity]
     day = max((resolved.day - first).days, 0)
     cdf = claims.cdf.copy()
-    cdf[rows.to_numpy()] = (np.arange(HORIZON_DAYS) >= day).astype(np.float64)
+    cdf[rows.to_numpy()] = (np.arange(cdf.shape[1]) >= day).astype(np.float64)
     return Claims(_in_full(claims.head, rows, book, as_of), cdf)
 
 

@@ -139,7 +139,7 @@ class _Scene:
         customer = _codes(head, "entity_id", "customer_id")
         return cls(
             series=series,
-            table=inverse_table(claims.cdf[order]).ravel(),
+            table=inverse_table(claims.cdf[order, :HORIZON_DAYS]).ravel(),
             row=np.arange(len(order), dtype=np.int64) * LEVELS,
             slot=(of_series * len(COMPONENTS) + part.to_numpy()) * (HORIZON_DAYS + 1),
             amount=head["amount_minor"].to_numpy().astype(np.float64),

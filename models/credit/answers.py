@@ -9,7 +9,7 @@ import polars as pl
 
 from features.customer_catalogue import is_signal
 from features.customers import ACTIVE_DAYS, DefaultRule
-from models.credit.codes import CLIPPED, CLIPPED_WORDS, CODES, CreditReason
+from models.credit.codes import CODES, CreditReason, ranked
 from models.credit.scale import grade
 from models.credit.scorer import CreditScorer, Parts
 from models.predictions import OWN_HISTORY
@@ -83,12 +83,11 @@ def _score(
 def reasons(scorer: CreditScorer, parts: Parts, k: int, row: Mapping[str, Any]) -> tuple[CreditReason, ...]:
     """Reasons of row `k`, largest first; codes without any effect are left out."""
     by_name = {code.name: code for code in CODES}
-    told = [
-        CreditReason(name, by_name[name].words(float(points), row), float(points))
-        for name, points in zip(scorer.group_names, parts.groups[k], strict=True)
-    ]
-    told.append(CreditReason(CLIPPED, CLIPPED_WORDS, float(parts.clipping[k])))
-    return tuple(sorted((r for r in told if r.points), key=lambda r: -abs(r.points)))
+    told = (
+        CreditReason(name, by_name[name].words(points, row), points)
+        for name, points in zip(scorer.group_names, parts.groups[k].tolist(), strict=True)
+    )
+    return ranked(told, float(parts.clipping[k]))
 
 
 def availability_of(row: Mapping[str, Any], rule: DefaultRule) -> tuple[Availability, str | None]:

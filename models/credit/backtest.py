@@ -17,7 +17,7 @@ from features.customers import DefaultRule
 from features.errors import BadInput
 from models.credit import baselines
 from models.credit.measures import Measured, measured
-from models.credit.risk_model import CreditRiskModel, customer_numbers, learnable
+from models.credit.risk_model import CreditRiskModel, counts, customer_numbers, learnable
 from models.credit.scale import GradeRow, grade_table
 from models.credit.scorer import shortage
 from models.scorer import feature_values
@@ -91,38 +91,23 @@ def evaluate(
     leaves none, or no snapshot from the first origin on has a closed window.
     """
     final = learnable(book.defaults(frame, rule))
-    parts = []
+    parts: list[pl.DataFrame] = []
     skipped: dict[str, str] = {}
     for origin, end in zip(origins, [*origins[1:], date.max], strict=True):
         test = final.filter(pl.col("cutoff_day").is_between(origin, end, closed="left"))
-        if len(test):
-            past = frame.filter(pl.col("cutoff_day") < origin)
-            known = learnable(book.defaults(past, rule, _instant(book, frame, origin)))
-            why = shortage(known["defaulted"].cast(pl.Float64).to_numpy(), customer_numbers(known), "customers")
-            if why is None:
-                parts.append(_answered(known, test, train, names, seed))
-            else:
-                skipped[origin.isoformat()] = why
+        if test.is_empty():
+            continue
+        known = _known(book, frame, rule, origin)
+        why = shortage(known["defaulted"].cast(pl.Float64).to_numpy(), customer_numbers(known), "customers")
+        if why is None:
+            parts.append(_answered(known, test, train, names, seed))
+        else:
+            skipped[origin.isoformat()] = why
     if not parts:
         raise BadInput(_nothing_to_judge(skipped, origins, rule))
-    rows = pl.concat(parts)
-    bad, customers = rows["defaulted"].cast(pl.Float64).to_numpy(), customer_numbers(rows)
-    told = {name: rows[f"pd_{name}"].to_numpy() for name in (OURS, *_baselines(names))}
-    return CreditEvaluation(
-        {name: measured(pd, bad, customers, draws=draws, seed=seed) for name, pd in told.items()},
-        grade_table(told[OURS], bad),
-        rows.rename({f"pd_{OURS}": "pd"}),
-        {
-            "origins": [origin.isoformat() for origin in origins if origin.isoformat() not in skipped],
-            "snapshots": len(rows),
-            "customers": len(np.unique(customers)),
-            "defaulted_snapshots": int(bad.sum()),
-            "defaulted_customers": len(np.unique(customers[bad > 0])),
-            "seed": seed,
-            **asdict(rule),
-        },
-        skipped,
-    )
+    judged = [origin.isoformat() for origin in origins if origin.isoformat() not in skipped]
+    about = {"origins": judged, "seed": seed, **asdict(rule)}
+    return _evaluated(pl.concat(parts), names, about, skipped, draws=draws, seed=seed)
 
 
 def newest_origins(frame: pl.DataFrame, rule: DefaultRule, *, origins: int, months: int, last: date) -> list[date]:
@@ -153,6 +138,32 @@ def _nothing_to_judge(skipped: dict[str, str], origins: Sequence[date], rule: De
         )
     origin, why = list(skipped.items())[-1]
     return f"the backtest has nothing to judge by: as of its newest origin, {origin}, {why} by then"
+
+
+def _known(book: Book, frame: pl.DataFrame, rule: DefaultRule, origin: date) -> pl.DataFrame:
+    """The snapshots before `origin` whose windows had closed, with outcomes as known when it began."""
+    past = frame.filter(pl.col("cutoff_day") < origin)
+    return learnable(book.defaults(past, rule, _instant(book, frame, origin)))
+
+
+def _evaluated(
+    rows: pl.DataFrame,
+    names: Sequence[str],
+    about: dict[str, object],
+    skipped: dict[str, str],
+    *,
+    draws: int,
+    seed: int,
+) -> CreditEvaluation:
+    bad, customers = rows["defaulted"].cast(pl.Float64).to_numpy(), customer_numbers(rows)
+    told = {name: rows[f"pd_{name}"].to_numpy() for name in (OURS, *_baselines(names))}
+    return CreditEvaluation(
+        {name: measured(pd, bad, customers, draws=draws, seed=seed) for name, pd in told.items()},
+        grade_table(told[OURS], bad),
+        rows.rename({f"pd_{OURS}": "pd"}),
+        {**counts(rows), **about},
+        skipped,
+    )
 
 
 def _answered(known: pl.DataFrame, test: pl.DataFrame, train: Train, names: Sequence[str], seed: int) -> pl.DataFrame:

@@ -1,9 +1,15 @@
-"""Reason codes of a credit score: stable names, fixed words for each direction, and the numbers behind them."""
+"""Reason codes of a credit score: stable names, fixed words for each direction, and the numbers behind them.
+
+The words say what was looked at and which way it moved the score, and leave it to the numbers whether that is much or
+little: peers that pay 15 days late raise a score where the peers of others pay later still.
+"""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from models.reasons import days_in_words
 
 Row = Mapping[str, Any]
 CLIPPED = "scale_end"
@@ -20,18 +26,26 @@ class CreditReason:
 
 @dataclass(frozen=True)
 class Code:
-    """Features that tell one story. `good` and `bad` are its words where it adds points and where it takes them."""
+    """Features that tell one story. `subject` is what they are about, in the singular and without a judgement."""
 
     name: str
     members: re.Pattern[str]
-    good: str
-    bad: str
+    subject: str
     detail: Callable[[Row], str]
 
     def words(self, points: float, row: Row) -> str:
-        """The fixed words of the direction, and the numbers where there are any."""
-        said, numbers = self.good if points >= 0 else self.bad, self.detail(row)
+        """What moved the score, which way, and the numbers where there are any."""
+        said, numbers = f"{self.subject} {effect(points)}", self.detail(row)
         return f"{said} ({numbers})" if numbers else said
+
+
+def effect(points: float) -> str:
+    """The fixed words of the direction.
+
+    >>> effect(3.5), effect(-0.1)
+    ('raises the score', 'lowers the score')
+    """
+    return "raises the score" if points > 0 else "lowers the score"
 
 
 def number(row: Row, name: str) -> float | None:
@@ -49,12 +63,12 @@ def _lately(row: Row) -> str:
     mean, count = number(row, "days_late_mean_90d"), number(row, "late_31_count_90d") or 0.0
     if mean is None:
         return "nothing settled in 90 days"
-    return f"{mean:+.0f} days against due in 90 days, {count:.0f} settled 31 or more days late"
+    return f"in 90 days {days_in_words(mean)} on average, {count:.0f} settled 31 or more days late"
 
 
 def _usual(row: Row) -> str:
     mean, count = number(row, "days_late_mean"), number(row, "days_late_count") or 0.0
-    return "nothing settled yet" if mean is None else f"{mean:+.0f} days against due over {count:.0f} settled"
+    return "nothing settled yet" if mean is None else f"{days_in_words(mean)} on average over {count:.0f} settled"
 
 
 def _silence(row: Row) -> str:
@@ -83,7 +97,7 @@ def _trade(row: Row) -> str:
 
 def _peers(row: Row) -> str:
     mean = number(row, "segment_days_late_mean_90d")
-    return "" if mean is None else f"its segment pays {mean:+.0f} days against due"
+    return "" if mean is None else f"its segment pays {days_in_words(mean)} on average"
 
 
 def _signals(row: Row) -> str:
@@ -96,48 +110,44 @@ def _signals(row: Row) -> str:
 
 
 CODES = (
-    Code("losses", re.compile(r"lost_.*"), "no losses that count", "written off before", _losses),
-    Code("overdue", re.compile(r"overdue_.*|worst_overdue_days"), "little overdue", "overdue now", _overdue),
+    Code("losses", re.compile(r"lost_.*"), "its record of losses", _losses),
+    Code("overdue", re.compile(r"overdue_.*|worst_overdue_days"), "what is overdue now", _overdue),
     Code(
         "recent_lateness",
         re.compile(r"days_late_(last|ewma.*|.*_(90|180)d)|late_31_count_90d|days_to_settle_ewma"),
-        "paid well lately",
-        "paid late lately",
+        "when it paid lately",
         _lately,
     ),
     Code(
         "usual_lateness",
         re.compile(r"(business_)?days_late_.*|late_\d+_count_.*|on_time_share|days_to_settle_mean"),
-        "usually pays well",
-        "usually pays late",
+        "when it usually pays",
         _usual,
     ),
-    Code("silence", re.compile(r"paid_.*|days_since_(paid|settled|first_paid)"), "pays steadily", "silent", _silence),
+    Code("silence", re.compile(r"paid_.*|days_since_(paid|settled|first_paid)"), "its rhythm of payments", _silence),
     Code(
         "disputes",
         re.compile(r"disputed_.*|credit(ed|_note)_.*|dilution_share"),
-        "few disputes",
-        "disputes and credits",
+        "its record of disputes and credits",
         _disputes,
     ),
     Code(
         "exposure",
         re.compile(r"open_.*|limit_.*|unbilled_cents|unapplied_cents"),
-        "owes little for its size",
-        "owes much for its size",
+        "what it owes and has ordered",
         _exposure,
     ),
-    Code("peers", re.compile(r"(segment|entity)_.*"), "peers pay well", "peers pay late", _peers),
-    Code(
-        "signals",
-        re.compile(r"((usual|change|age)_)?attribute_.*"),
-        "external signals speak for it",
-        "external signals speak against it",
-        _signals,
-    ),
-    Code("trade", re.compile(r".*"), "trade of long standing", "trade that is thin, new or falling", _trade),
+    Code("peers", re.compile(r"(segment|entity)_.*"), "when its peers pay", _peers),
+    Code("signals", re.compile(r"((usual|change|age)_)?attribute_.*"), "what outside signals say", _signals),
+    Code("trade", re.compile(r".*"), "the length and volume of its trade", _trade),
 )
 CLIPPED_WORDS = "the scale ends here"
+
+
+def ranked(reasons: Iterable[CreditReason], clipping: float) -> tuple[CreditReason, ...]:
+    """Those with any effect, largest first; `clipping` is what the ends of the scale take away or add."""
+    told = [*reasons, CreditReason(CLIPPED, CLIPPED_WORDS, clipping)]
+    return tuple(sorted((r for r in told if r.points), key=lambda r: -abs(r.points)))
 
 
 def code_of(feature: str) -> str:

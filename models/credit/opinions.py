@@ -10,9 +10,10 @@ from features.errors import BadInput
 from features.exposures import exposures, open_orders
 from features.recoveries import loss_share
 from models.credit.answers import CreditScore
+from models.credit.blocked import BlockedOrder, blocked_orders
 from models.credit.counterfactuals import Counterfactual, counterfactuals
 from models.credit.losses import ExpectedLoss, LossSettings, expected_losses
-from models.credit.policy import BlockedOrder, CreditLimit, LimitSettings, blocked_orders, credit_limits
+from models.credit.policy import CreditLimit, LimitSettings, credit_limits
 from models.credit.risk_model import CreditRiskModel
 
 

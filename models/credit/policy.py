@@ -1,4 +1,4 @@
-"""Credit limits: how much to lend a customer, how much of it is used, and which orders that would block.
+"""Credit limits: how much to lend a customer, and how much of it is used.
 
     appetite            what a customer's default may cost: appetite share x purchases of the last year, or the cap
     limit by risk       the exposure whose expected loss is the appetite: min(share x purchases, cap) / (PD x LGD)
@@ -21,6 +21,7 @@ from models.credit.answers import CreditScore
 from models.credit.losses import DEFAULT_LGD
 
 MONTH_DAYS = 30
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +86,6 @@ class CreditLimit:
     on_file_share: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class BlockedOrder:
-    """An open order that would be blocked, and why."""
-
-    entity_id: str
-    customer_id: str
-    order_id: str
-    currency: str
-    unbilled_minor: int
-    why: str
-
-
 def credit_limits(
     frame: pl.DataFrame,
     scores: Iterable[CreditScore],
@@ -117,40 +106,18 @@ def credit_limits(
     ]
 
 
-def blocked_orders(orders: pl.DataFrame, limits: Iterable[CreditLimit], settings: LimitSettings) -> list[BlockedOrder]:
-    """The open orders that do not fit, oldest first: what is owed comes first, then order after order.
-
-    orders  `features.exposures.open_orders` of the same customers. A later, smaller order may fit where one did not.
-    """
-    by_customer = {(limit.entity_id, limit.customer_id): limit for limit in limits}
-    ordered: dict[tuple[str, str], int] = {}
-    for row in orders.iter_rows(named=True):
-        key = row["entity_id"], row["customer_id"]
-        ordered[key] = ordered.get(key, 0) + (row["home_unbilled_minor"] or 0)
-    left = {key: _room(by_customer[key], total if settings.count_orders else 0) for key, total in ordered.items()}
-    found: list[BlockedOrder] = []
-    for row in orders.iter_rows(named=True):
-        key = row["entity_id"], row["customer_id"]
-        why = _blocks(row, by_customer[key], left[key])
-        if why is None:
-            left[key] -= row["home_unbilled_minor"]
-        else:
-            found.append(BlockedOrder(*key, row["order_id"], row["currency"], row["unbilled_minor"], why))
-    return found
-
-
-def appetite(row: Mapping[str, Any], settings: LimitSettings) -> float:
+def appetite(row: Row, settings: LimitSettings) -> float:
     """Expected loss that the customer may cost, in whole units: its share of the purchases of a year, or the cap."""
     share = settings.appetite_share * (row["invoiced_cents_365d"] or 0) / 100
     return share if settings.appetite_cap is None else min(share, settings.appetite_cap)
 
 
-def limit_by_risk(pd: float, row: Mapping[str, Any], settings: LimitSettings) -> float:
+def limit_by_risk(pd: float, row: Row, settings: LimitSettings) -> float:
     """In whole units of the entity's currency: appetite / (PD x LGD); endless where the chance is 0."""
     return appetite(row, settings) / (pd * settings.lgd) if pd > 0 else float("inf")
 
 
-def limit_by_capacity(row: Mapping[str, Any], settings: LimitSettings) -> float:
+def limit_by_capacity(row: Row, settings: LimitSettings) -> float:
     """In whole units: the factor x what was bought in a usual term of payment, by the last year."""
     terms = row["terms_days_mean"] or 0
     terms = terms if terms >= 1 else settings.fallback_days
@@ -160,7 +127,7 @@ def limit_by_capacity(row: Mapping[str, Any], settings: LimitSettings) -> float:
 
 
 def _limit(
-    row: Mapping[str, Any], score: CreditScore, held: list[dict[str, Any]], currency: str, settings: LimitSettings
+    row: Row, score: CreditScore, held: list[dict[str, Any]], currency: str, settings: LimitSettings
 ) -> CreditLimit:
     unit = 10 ** exponents()[currency]
     exposure, gap = _exposure(held, currency, settings)
@@ -193,16 +160,14 @@ def _exposure(held: list[dict[str, Any]], currency: str, settings: LimitSettings
     return sum(row[part] for row in held for part in counted), None
 
 
-def _untold_purchases(row: Mapping[str, Any], score: CreditScore, currency: str) -> str | None:
+def _untold_purchases(row: Row, score: CreditScore, currency: str) -> str | None:
     """Why the capacity cannot be told: of what the customer bought nothing could be valued."""
     if score.default_cause is not None or not row["invoiced_count_365d"] or row["log_amount_mean"] is not None:
         return None
     return f"no rate to {currency} was known for anything it bought: load exchange rates"
 
 
-def _suggested(
-    row: Mapping[str, Any], score: CreditScore, unit: int, settings: LimitSettings
-) -> tuple[int | None, str | None]:
+def _suggested(row: Row, score: CreditScore, unit: int, settings: LimitSettings) -> tuple[int | None, str | None]:
     if score.default_cause is not None:
         return 0, "default"
     if score.pd is None:
@@ -210,24 +175,3 @@ def _suggested(
     risk, capacity = limit_by_risk(score.pd, row, settings), limit_by_capacity(row, settings)
     steps = int(min(risk, capacity) // settings.round_to)
     return steps * settings.round_to * unit, "risk" if risk <= capacity else "capacity"
-
-
-def _room(limit: CreditLimit, ordered: int) -> int:
-    """What the limit leaves for orders after what is owed; `ordered` is the part of the exposure that is orders."""
-    if limit.limit_minor is None or limit.exposure_minor is None:
-        return 0
-    return limit.limit_minor - (limit.exposure_minor - ordered)
-
-
-def _blocks(row: Mapping[str, Any], limit: CreditLimit, room: int) -> str | None:
-    if limit.decided_by == "default":
-        return limit.availability_reason
-    if limit.limit_minor is None:
-        return f"no limit can be suggested: {limit.availability_reason}"
-    if row["home_unbilled_minor"] is None:
-        return f"no rate from {row['currency']} to {limit.currency} was known: load exchange rates"
-    over = row["home_unbilled_minor"] - room
-    if over <= 0:
-        return None
-    unit = 10 ** exponents()[limit.currency]
-    return f"{over / unit:,.2f} {limit.currency} over the limit of {limit.limit_minor // unit:,} {limit.currency}"

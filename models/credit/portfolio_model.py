@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from features.errors import BadInput, StateError
 from models.credit.boosters import BoosterSettings
-from models.credit.codes import CLIPPED, CLIPPED_WORDS, CreditReason
+from models.credit.codes import CreditReason, effect, ranked
 from models.credit.files import MODEL, read_scorer, write_scorer
 from models.credit.portfolio_features import (
     Categories,
@@ -79,12 +79,11 @@ class PortfolioModel:
         ]
 
     def _reasons(self, points: Floats, clipping: float) -> tuple[CreditReason, ...]:
-        told = [
-            CreditReason(code, f"{self.spec.reasons[code]} {'for' if part >= 0 else 'against'} it", float(part))
-            for code, part in zip(self.scorer.group_names, points, strict=True)
-        ]
-        told.append(CreditReason(CLIPPED, CLIPPED_WORDS, clipping))
-        return tuple(sorted((r for r in told if r.points), key=lambda r: -abs(r.points)))
+        told = (
+            CreditReason(code, f"{self.spec.reasons[code]}: {effect(part)}", part)
+            for code, part in zip(self.scorer.group_names, points.tolist(), strict=True)
+        )
+        return ranked(told, clipping)
 
     def save(self, folder: Path) -> None:
         """Write the model into `folder`: LightGBM's native text and one JSON file, nothing pickled."""

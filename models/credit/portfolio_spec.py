@@ -63,7 +63,10 @@ class Series(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class PortfolioSpec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A whole mapping. `reasons`: reason -> its words, for every reason that a feature names."""
+    """A whole mapping.
+
+    reasons  reason -> what was looked at, for every reason that a feature names; answers add which way it moved
+    """
 
     portfolio: str
     id: str

@@ -96,10 +96,7 @@ def train(
         seed=seed,
     )
     about = {
-        "snapshots": len(rows),
-        "customers": len(np.unique(who)),
-        "defaulted_snapshots": int(bad.sum()),
-        "defaulted_customers": len(np.unique(who[bad > 0])),
+        **counts(rows),
         "first_cutoff": str(rows["cutoff_day"].min()),
         "last_cutoff": str(rows["cutoff_day"].max()),
         "slope": scorer.line.slope,
@@ -114,6 +111,15 @@ def learnable(frame: pl.DataFrame) -> pl.DataFrame:
     """The rows whose window has closed, of customers that were not in default at the snapshot, in a fixed order."""
     rows = frame.filter(pl.col("defaulted").is_not_null(), pl.col("default_cause").is_null())
     return rows.sort("cutoff", *CUSTOMER)
+
+
+def counts(rows: pl.DataFrame) -> dict[str, int]:
+    """How many snapshots and customers there are in LEARNABLE rows, and how many of each went into default."""
+    spoiled = rows.filter("defaulted")
+    told = {"": rows, "defaulted_": spoiled}
+    return {f"{how}snapshots": len(part) for how, part in told.items()} | {
+        f"{how}customers": part.select(CUSTOMER).n_unique() for how, part in told.items()
+    }
 
 
 def customer_numbers(rows: pl.DataFrame) -> Ints:

@@ -75,8 +75,8 @@ class CreditScorer:
         groups = np.zeros((len(values), len(self.group_names)))
         for column, group in enumerate(self.groups):
             groups[:, self.group_names.index(group)] -= per_unit * shares[:, column]
-        unclipped = self.scale.unclipped(self.log_odds(values))
-        points = np.clip(unclipped, self.scale.lowest, self.scale.highest)
+        log_odds = self.log_odds(values)
+        unclipped, points = self.scale.unclipped(log_odds), self.scale.points(log_odds)
         start = shares[0, -1] if len(shares) else 0.0
         typical = float(self.scale.unclipped(self.line.apply(np.array([start])))[0])
         return Parts(typical, groups, points - unclipped, points)

@@ -33,14 +33,18 @@ def _too_soon(told: dict[str, Any], settings: WorklistSettings) -> dict[str, obj
     free = last + timedelta(days=settings.gap_days)
     if too_many:
         free = max(free, days[-most] + timedelta(days=MONTH_DAYS))
-    often = f", {len(days)} times in {MONTH_DAYS} days" if too_many else ""
+    often = f", {_times(len(days))} in {MONTH_DAYS} days" if too_many else ""
+    gap = f"every {settings.gap_days} days" if settings.gap_days > 1 else "every day"
     return {
         "entity_id": told["entity_id"],
         "customer_id": told["customer_id"],
-        "reason": f"contacted on {last}{often}; allowed: every {settings.gap_days} days, "
-        f"{most} times in {MONTH_DAYS} days",
+        "reason": f"contacted on {last}{often}; allowed: {gap}, {_times(most)} in {MONTH_DAYS} days",
         "released_by": f"the calendar, on {free}",
     }
+
+
+def _times(number: int) -> str:
+    return {1: "once", 2: "twice"}.get(number, f"{number} times")
 
 
 def drawn(scene: Scene) -> pl.DataFrame:

@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 NEEDED, NEEDED_EACH = 400, 20
 FARTHEST = 3.0  # spreads from the mean beyond which a feature counts as there
-FORMAT = 1
+FORMAT = 2  # 1 was learnt on all that was past due, not on what `models.worklist.asks` leaves of it
 MODEL = "effect.json"
 
 
@@ -116,13 +116,18 @@ class ContactEffect:
         try:
             content = json.loads(path.read_text())
             if content["format"] != FORMAT or tuple(content["features"]) != EFFECT_FEATURES:
-                raise StateError(f"{path} was saved by another version of Duecast; train it again")
+                raise StateError(
+                    f"{path} was saved by another version of Duecast (format {content['format']}; allowed: {FORMAT}, "
+                    "with the same features), to which an effect means something else; "
+                    "run `duecast train contact-effect`"
+                )
             center, scale = (np.array(content[k], dtype=np.float64) for k in ("center", "scale"))
             heads = {name: _head(content["heads"][name]) for name in OUTCOMES}
             return cls(content["horizon_days"], center, scale, heads, content["about"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StateError(
-                f"{path} cannot be read as an effect of contact ({type(error).__name__}: {error})"
+                f"{path} cannot be read as an effect of contact ({type(error).__name__}: {error}); "
+                "run `duecast train contact-effect`"
             ) from error
 
 

@@ -100,7 +100,7 @@ class _Group:
             value_of_time=worth.value_of_time,
             do=do,
             reasons=reasons(items, worth, self.told, key, self.currency, about),
-            would_change=changes(worth, place, [c.score for c in self.chosen], self.currency),
+            would_change=changes(worth, place, [c.score for c in self.chosen], self.currency, made=made),
         )
 
 

@@ -37,7 +37,7 @@ def _disputed(book: Book, owed: pl.DataFrame) -> pl.DataFrame:
     )
     rows = _about(book.facts.spans("dispute"), owed).filter(stood() & still).sort("entity_id", "dispute_id")
     since = pl.col("opened_on").cast(pl.String)
-    why = pl.col("reason").fill_null("no reason given")
+    why = pl.col("reason").str.replace_all("_", " ", literal=True).fill_null("no reason given")
     what = pl.col("invoice_id").fill_null("the whole account")
     return rows.select(
         *CONTACTED,

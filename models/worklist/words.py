@@ -22,6 +22,7 @@ Items = Sequence[dict[str, Any]]
 
 CALL_FROM_DAYS = 10  # past due; before that an e-mail does, unless one was sent already
 NAMED_INVOICES = 4
+LEAST = 0.005  # of the currency: less is printed as nothing
 
 
 @dataclass(frozen=True)
@@ -65,15 +66,20 @@ class Told:
         return list(dict.fromkeys(found))
 
     @cached_property
-    def _free(self) -> dict[Key, list[str]]:
-        told: dict[Key, list[str]] = {}
+    def _free(self) -> dict[Key, list[tuple[str, int]]]:
+        told: dict[Key, list[tuple[str, int]]] = {}
         for r in self.free.sort(*CUSTOMER, "currency").iter_rows(named=True):
-            told.setdefault((r["entity_id"], r["customer_id"]), []).append(money(r["free_minor"], r["currency"]))
+            told.setdefault((r["entity_id"], r["customer_id"]), []).append((r["currency"], r["free_minor"]))
         return told
 
-    def free_cash(self, key: Key) -> str:
-        """The amounts that are not put to anything yet, empty for none."""
-        return ", ".join(self._free.get(key, ()))
+    def free_cash(self, key: Key, items: Items) -> list[str]:
+        """What is not put to anything yet, and what that does to `items`."""
+        asked = {i["currency"] for i in items}
+        return [
+            f"{money(minor, currency)} of its cash and credits are not applied: "
+            + ("taken off what is asked for" if currency in asked else f"nothing in {currency} is asked for")
+            for currency, minor in self._free.get(key, ())
+        ]
 
     def last(self, key: Key) -> dict[str, Any] | None:
         """The last contact made, None where there was none."""
@@ -102,7 +108,9 @@ def _item(item: Mapping[str, Any]) -> str:
 
 
 def _past_due(days: int) -> str:
-    return f"{days} days past due" if days > 0 else f"due in {-days} days"
+    if days == 0:
+        return "due today"
+    return f"{counted(days, 'day')} past due" if days > 0 else f"due in {counted(-days, 'day')}"
 
 
 def _days_ago(contact: Mapping[str, Any], items: Items) -> int:
@@ -117,44 +125,62 @@ def reasons(
     horizon = told.settings.horizon_days
     said = [_owes(items, worth, currency)]
     if worth.paid_anyway is None:
-        said.append(f"how much of it comes within {horizon} days without a contact is not known")
+        said.append(f"how much of it comes within {counted(horizon, 'day')} anyway is not known")
     else:
-        said.append(f"{100 * worth.paid_anyway:.0f} % of it is expected within {horizon} days without a contact")
+        said.append(f"{100 * worth.paid_anyway:.0f} % of it is expected within {counted(horizon, 'day')} anyway")
     if worth.effect is not None and worth.low is not None and worth.high is not None and about is not None:
-        span = f"95 %: {100 * worth.low:.0f} to {100 * worth.high:.0f}"
-        said.append(f"a contact adds {100 * worth.effect:.0f} points ({span}), from {about['rows']} drawn contacts")
+        span = f"95 %: {100 * worth.low:.1f} to {100 * worth.high:.1f}"
+        said.append(f"a contact adds {100 * worth.effect:.1f} points ({span}), from {about['rows']} drawn contacts")
         said.append(f"worth {worth.value:,.2f} {currency} after {worth.less:,.2f} for the contact")
     else:
         said.append(f"{worth.score:,.2f} {currency} at risk")
     said += [f"{words}: less than is open, which is asked for in full" for words in told.partly(key[0], items)]
-    if told.free_cash(key):
-        said.append(f"{told.free_cash(key)} of its cash and credits are not applied: not asked for")
+    said += told.free_cash(key, items)
     last = told.last(key)
     said.append(f"last contact: {last['channel'] or 'contact'} on {last['day']}" if last else "never contacted before")
     kept = told.kept(key)
     if kept:
-        said.append(f"kept {kept['kept']} of {kept['due']} promises")
+        said.append(f"kept {kept['kept']} of {counted(kept['due'], 'promise')}")
     return tuple(said)
 
 
 def _owes(items: Items, worth: Worth, currency: str) -> str:
     oldest = max(i["past_due_days"] for i in items)
-    return f"{worth.amount:,.2f} {currency} on {len(items)} items, the oldest {_past_due(oldest)}"
+    about = f"{worth.amount:,.2f} {currency} on {counted(len(items), 'item')}"
+    return f"{about}, {_past_due(oldest)}" if len(items) == 1 else f"{about}, the oldest {_past_due(oldest)}"
 
 
-def changes(worth: Worth, place: int, scores: Sequence[float], currency: str) -> tuple[str, ...]:
+def changes(worth: Worth, place: int, scores: Sequence[float], currency: str, *, made: bool) -> tuple[str, ...]:
     """What would move this row: the amount that would make it first, or no longer first; and what would hold it."""
     said = []
     if place > 0:
         needed = worth.amount_for(scores[0])
         if needed is not None:
-            said.append(f"would be first if {max(needed - worth.amount, 0.0):,.2f} {currency} more were past due")
+            said.append(f"would be first if {_more(needed - worth.amount, currency)} were past due")
     elif len(scores) > 1:
         needed = worth.amount_for(scores[1])
         if needed is not None:
-            said.append(f"stays first until {max(worth.amount - needed, 0.0):,.2f} {currency} of it is paid")
-    said.append("is held once a promise or a dispute about it is recorded, or it is contacted")
+            said.append(f"stays first until {_some(worth.amount - needed, currency)} of it is paid")
+    held = "a promise of all of it or a dispute about it is recorded"
+    said.append(f"is held once {held}, or {'it is contacted' if made else 'this draw is recorded'}")
     return tuple(said)
+
+
+def _more(amount: float, currency: str) -> str:
+    return f"{amount:,.2f} {currency} more" if amount >= LEAST else "any more"
+
+
+def _some(amount: float, currency: str) -> str:
+    return f"{amount:,.2f} {currency}" if amount >= LEAST else "some"
+
+
+def counted(number: int, what: str) -> str:
+    """`1 day`, `2 days`.
+
+    >>> counted(1, "day"), counted(0, "promise")
+    ('1 day', '0 promises')
+    """
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def money(minor: int, currency: str) -> str:

@@ -20,7 +20,6 @@ from features.lake import Lake
 from pipelines.kpis.collections_screen import definitions_text, kpi_tables, provision_tables, said
 from pipelines.kpis.rates_file import read_rates
 from pipelines.screen import console
-from pipelines.strict_yaml import nearest
 from services.settings import read_settings
 
 
@@ -59,11 +58,14 @@ def show_provision(
     """Show the provision matrix by the rates of a file, or by those that the past has shown where there is none."""
     if rates is not None and oldest_loss is not None:
         raise BadSetting("--oldest-loss does not go with --rates, whose 90+ says it; allowed: one of the two")
-    given, of_file = ([], Decimal(1)) if rates is None else read_rates(rates)
+    given = None if rates is None else read_rates(rates)
     book, at = _asked(lake, as_of)
-    _require_known(given, book, rates)
-    used = given if rates is not None else derived_rates(book, at, oldest_rate=_share(oldest_loss))
-    forward = of_file if factor is None else Decimal(str(factor))
+    if given is None:
+        used, forward = derived_rates(book, at, oldest_rate=_share(oldest_loss)), Decimal(1)
+    else:
+        given.require_known(_scopes(book), by=by)
+        used, forward = list(given.rates), given.factor
+    forward = forward if factor is None else Decimal(str(factor))
     cells = provision(book, at, used, by=by, factor=forward)
     screen = console()
     screen.print(f"Provision matrix as of {said(at.isoformat())}, {_basis(rates, forward)}")
@@ -77,19 +79,13 @@ def _asked(lake: str | None, as_of: date | None) -> tuple[Book, date | datetime]
     return book, book.last_known() if as_of is None else as_of
 
 
-def _require_known(given: Sequence[LossRates], book: Book, rates: Path | None) -> None:
-    """`BadSetting` for an exception that no entity or currency answers to: its rates would be nobody's."""
-    there = {
-        "entity": sorted(book.zones["entity_id"].to_list()),
-        "currency": sorted(book.states["currency"].unique().to_list()),
+def _scopes(book: Book) -> dict[str, pl.DataFrame]:
+    """Currency and segment -> entity_id and those that it ever had, on whatever day."""
+    entities = book.zones.select("entity_id")
+    return {
+        "currency": entities.join(book.states.select("entity_id", "currency").unique(), on="entity_id", how="left"),
+        "segment": book.facts.tables["customer"].select("entity_id", "segment").unique(),
     }
-    for one in given:
-        for name, told in (("entity", one.entity_id), ("currency", one.currency)):
-            if told is not None and told not in there[name]:
-                known = ", ".join(there[name]) or "none"
-                raise BadSetting(
-                    f"{rates}: an exception is for {name} {told!r}; there are: {known}{nearest(told, there[name])}"
-                )
 
 
 def _share(percent: float | None) -> Decimal | None:

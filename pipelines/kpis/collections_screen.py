@@ -1,8 +1,9 @@
 """The KPIs of collections and the provision matrix as tables of at most 100 columns."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import polars as pl
 from rich.box import SIMPLE_HEAD
@@ -93,22 +94,22 @@ def definitions_text(found: CollectionKpis) -> Group:
 
 
 def provision_tables(cells: pl.DataFrame, totals: pl.DataFrame) -> Iterator[RenderableType]:
-    """The matrix cell by cell, then its totals by entity and currency, which tie to the ageing."""
+    """The matrix cell by cell, then its totals by entity and currency, which tie to the ageing; ~: partial."""
     if cells.is_empty():
-        yield Text("Nothing is known as of then: nothing was invoiced; choose a later day")
+        yield Text("Nothing was open then, so nothing is provided for; choose another day")
         return
     by = [c for c in cells.columns if c not in ("entity_id", "currency", "bucket")][:-_FIGURES]
     table = _table("", ("entity", *by, "bucket"), ("open", "owed", "rate", "provision", "currency"))
     for row in cells.filter(pl.col("receivables") > 0).iter_rows(named=True):
         names = [row["entity_id"], *(row[b] or "unknown" for b in by), row["bucket"]]
         rate = "none" if row["loss_rate"] is None else percent(float(row["loss_rate"]))
-        figures = [_money(row[c], row["currency"]) for c in ("open_minor", "debit_minor", "provision_minor")]
-        table.add_row(*names, *figures[:2], rate, figures[2], row["currency"])
+        figures = [_money(row[c], row["currency"]) for c in ("open_minor", "debit_minor")]
+        table.add_row(*names, *figures, rate, _provided(row), row["currency"])
     yield table
     yield _totals(totals)
     said = cells.filter(pl.col("availability_reason").is_not_null() & (pl.col("debit_minor") != 0))
     reasons = said.select("availability", "availability_reason").unique(maintain_order=True)
-    yield from (Text(f"{told}: {reason}") for told, reason in reasons.iter_rows())
+    yield from (Text(f"{'~' if told == 'partial' else told}: {reason}") for told, reason in reasons.iter_rows())
 
 
 _FIGURES = 8  # what a provision matrix has behind its bucket
@@ -117,9 +118,13 @@ _FIGURES = 8  # what a provision matrix has behind its bucket
 def _totals(totals: pl.DataFrame) -> Table:
     table = _table("Sum", ("entity",), ("open", "owed", "of it without a rate", "provision", "currency"))
     for row in totals.iter_rows(named=True):
-        figures = ("open_minor", "debit_minor", "missing_minor", "provision_minor")
-        table.add_row(row["entity_id"], *(_money(row[c], row["currency"]) for c in figures), row["currency"])
+        figures = [_money(row[c], row["currency"]) for c in ("open_minor", "debit_minor", "missing_minor")]
+        table.add_row(row["entity_id"], *figures, _provided(row), row["currency"])
     return table
+
+
+def _provided(row: Mapping[str, Any]) -> str:
+    return ("~" if row["availability"] == "partial" else "") + _money(row["provision_minor"], row["currency"])
 
 
 def _grouped(rows: Sequence[KpiValue]) -> dict[tuple[str | None, str, str | None, bool], dict[str, KpiValue]]:

@@ -10,6 +10,7 @@ from features.book import Book
 from features.contracts import require_schema
 from features.kpis.asof import AsOf
 from features.money import exponents
+from models.champion import ModelVersion
 from pipelines.marts import dimensions
 from pipelines.marts.catalogue import FACTS, MARTS
 from pipelines.marts.columns import Mart, Type
@@ -20,16 +21,18 @@ from services.schemas import Prediction
 Marts = dict[str, pl.DataFrame]
 
 
-def marts(book: Book, as_of: date | datetime, predictions: Sequence[Prediction] = (), model: str = "") -> Marts:
+def marts(
+    book: Book, as_of: date | datetime, predictions: Sequence[Prediction] = (), version: ModelVersion | None = None
+) -> Marts:
     """Mart name -> rows, in the order of `MARTS`.
 
     as_of        an instant, or a day: its start where each entity is; nothing learnt then or later is in them
-    predictions  about the receivables that were open then, by the model called `model`
+    predictions  about the receivables that were open then, by the model `version`
     """
     at = AsOf.of(book, as_of)
     drafts = {name: draft(at) for name, draft in DRAFTS.items()}
     drafts["fact_kpi"] = kpi_rows(at, as_of)
-    drafts["fact_prediction"] = prediction_rows(at, predictions, model)
+    drafts["fact_prediction"] = prediction_rows(at, predictions, version)
     facts = {mart.name: _finished(mart, drafts[mart.name]) for mart in FACTS}
     found = facts | {
         "dim_entity": dimensions.entities(at),

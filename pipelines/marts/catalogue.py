@@ -251,7 +251,7 @@ FACTS = (
     ),
     Mart(
         "fact_prediction",
-        "When each open receivable will be paid, by the model that serves now; no rows where none does.",
+        "When each open receivable will be paid, by the model that served on export; no rows where none did.",
         "one instalment of one invoice that somebody owes",
         "prediction_key",
         (
@@ -261,7 +261,16 @@ FACTS = (
             _CURRENCY,
             _AS_OF,
             Column("prediction_id", Type.TEXT, "the same for the same model, features, instalment and cutoff"),
-            Column("model", Type.TEXT, "name and version; it may have learnt from what came after an older day"),
+            Column("model", Type.TEXT, "name and version"),
+            Column("model_registered_at", Type.INSTANT, "when that version was registered", optional=True),
+            Column("model_learnt_before", Type.INSTANT, "all that it learnt from was known before it", optional=True),
+            Column(
+                "model_saw_later",
+                Type.FLAG,
+                "true where it learnt from what was not known at as_of: no fair forecast of what followed; null where "
+                "nobody recorded it",
+                optional=True,
+            ),
             Column("receivable_key", Type.KEY, "as in fact_receivable"),
             date_key("expected_date", "mean of the distribution", optional=True),
             date_key("p10", "paid by then with a chance of 10 %", optional=True),

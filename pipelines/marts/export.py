@@ -1,10 +1,12 @@
 """What `duecast export` does: read the lake, build the star, put it where the BI tool finds it."""
 
+from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from features.book import Book
@@ -12,7 +14,7 @@ from features.errors import BadSetting
 from features.facts import Facts
 from features.kpis.asof import AsOf
 from features.lake import Lake
-from models.champion import PAYMENT_DATE, champion, ready
+from models.champion import PAYMENT_DATE, ModelVersion, champion, ready
 from pipelines.marts.build import Marts, marts
 from pipelines.marts.files import Format, require_ours, write_folder
 from pipelines.marts.postgresql import is_url, opened, write_postgresql
@@ -36,6 +38,8 @@ def export(*, to: str, form: Format | None, as_of: date | None, lake: str | None
         else:
             write_folder(built, Path(to), form or "parquet")
     screen.print(_summary(built))
+    for words in hindsight(built):
+        screen.print(escape(words))
     screen.print("Written: schema duecast" if is_url(to) else f"Written: {to}")
 
 
@@ -46,21 +50,21 @@ def star(lake: Lake, mlruns: Path, *, as_of: date | None = None) -> Marts:
     """
     book = Book(Facts.read(lake))
     at = book.last_known() if as_of is None else as_of
-    model, told = _predicted(book, at, mlruns)
-    return marts(book, at, told, model)
+    version, told = _predicted(book, at, mlruns)
+    return marts(book, at, told, version)
 
 
-def _predicted(book: Book, at: date | datetime, mlruns: Path) -> tuple[str, list[Prediction]]:
-    """The champion's label and what it says of all that was open; nothing without one."""
+def _predicted(book: Book, at: date | datetime, mlruns: Path) -> tuple[ModelVersion | None, list[Prediction]]:
+    """The champion and what it says of all that was open; nothing without one."""
     if champion(mlruns) is None:
-        return "", []
+        return None, []
     version, model = ready(mlruns, PAYMENT_DATE)
     predictor = BookPredictor(version, model, book)  # refuses a lake that lacks what the model reads
     looks = AsOf.of(book, at).cutoffs.select("entity_id", "cutoff").iter_rows()
     subjects = pl.concat([book.open_receivables(cutoff, entity) for entity, cutoff in looks])
     if subjects.is_empty():
-        return version.label, []
-    return version.label, predictions(version, model, book.features(subjects), promises=predictor.promises)
+        return version, []
+    return version, predictions(version, model, book.features(subjects), promises=predictor.promises)
 
 
 def _try(to: str, form: Format | None) -> None:
@@ -71,6 +75,22 @@ def _try(to: str, form: Format | None) -> None:
         raise BadSetting(f"--format {form} does not go with a database; allowed: --format with a folder")
     with opened(to):
         pass
+
+
+def hindsight(built: Marts) -> Iterator[str]:
+    """What must be known of predictions by a model that saw more than the books of the day."""
+    told = built["fact_prediction"].filter(pl.col("model_saw_later").fill_null(value=True))
+    if told.is_empty():
+        return
+    (model, learnt, saw_later) = told.select("model", "model_learnt_before", "model_saw_later").row(0)
+    if saw_later is None:
+        yield f"{model} does not say until when it learnt: train again to know whether it saw what came after the day"
+    else:
+        until = f"until {learnt:%Y-%m-%d %H:%M} UTC" if learnt else "from later days"
+        yield (
+            f"{model} learnt {until}, after the books of the export end: its predictions are no fair forecast of what "
+            "followed (fact_prediction.model_saw_later)"
+        )
 
 
 def _summary(built: Marts) -> Table:

@@ -10,6 +10,8 @@ from features.kpis.engine import collection_kpis
 from features.kpis.promises import promises_due
 from features.kpis.settings import KpiSettings
 from features.kpis.views import VIEWS
+from features.tables import INSTANT
+from models.champion import ModelVersion
 from pipelines.marts.columns import Type
 from pipelines.marts.keys import with_key
 from services.schemas import Prediction
@@ -122,8 +124,8 @@ def kpi_rows(at: AsOf, as_of: date | datetime) -> pl.DataFrame:
     return with_key(named, "kpi_value_key", ("entity_id", "currency", "level", "_group", "kpi"))
 
 
-def prediction_rows(at: AsOf, told: Sequence[Prediction], model: str) -> pl.DataFrame:
-    """`fact_prediction`: what the model called `model` said."""
+def prediction_rows(at: AsOf, told: Sequence[Prediction], version: ModelVersion | None) -> pl.DataFrame:
+    """`fact_prediction`: what the model `version` said; nothing without one."""
     days = ("expected_date", "p10", "p50", "p90")
     text = (
         "prediction_id",
@@ -141,9 +143,22 @@ def prediction_rows(at: AsOf, told: Sequence[Prediction], model: str) -> pl.Data
     )
     rows = [{name: getattr(p, name) for name in schema} for p in told]
     frame = pl.DataFrame(rows, schema=schema).join(
-        at.cutoffs.select("entity_id", as_of="cutoff_day"), on="entity_id", maintain_order="left"
+        at.cutoffs.select("entity_id", "cutoff", as_of="cutoff_day"), on="entity_id", maintain_order="left"
     )
     keyed = with_key(frame, "prediction_key", ("prediction_id",))
     return with_key(keyed, "receivable_key", ("entity_id", "invoice_id", "instalment")).with_columns(
-        model=pl.lit(model)
+        model=pl.lit(version.label if version else None, pl.String()),
+        model_registered_at=pl.lit(version.registered_at if version else None, INSTANT),
+        model_learnt_before=pl.lit(version.learnt_before if version else None, INSTANT),
+        model_saw_later=_saw_later(version),
     )
+
+
+def _saw_later(version: ModelVersion | None) -> pl.Expr:
+    """Whether the model learnt from what was not known at `cutoff`; null where nobody recorded until when it learnt."""
+    if version is None:
+        return pl.lit(None, pl.Boolean())
+    if version.learnt_before is not None:
+        return pl.col("cutoff") < version.learnt_before
+    # the last day of its data is the least that it learnt from: that it is an older one proves nothing
+    return pl.when(pl.col("as_of") <= version.data_window[1]).then(pl.lit(value=True))

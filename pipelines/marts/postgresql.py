@@ -13,9 +13,10 @@ import polars as pl
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
-from features.errors import BadSetting, SourceError, SourceRefused
+from features.errors import BadInput, BadSetting, SourceError, SourceRefused
 from pipelines.marts.catalogue import MARTS
 from pipelines.marts.columns import Column, Mart
+from pipelines.marts.grants import grant_alike
 
 SCHEMA, ASIDE = "duecast", "duecast_loading"
 OURS = "Duecast's marts, made by duecast export; replaced by the next one"
@@ -29,13 +30,17 @@ _CHUNK_ROWS = 50_000
 def write_postgresql(marts: Mapping[str, pl.DataFrame], url: str) -> None:
     """The marts in the schema `duecast` of the database at `url`; on any failure what was there before stands.
 
-    `BadSetting` for a URL that is not PostgreSQL's, without the driver, or where the schema is somebody else's;
-    `SourceRefused` where the database refuses the user or the right; `SourceError` where it is out of reach, another
-    export runs, readers hold the old tables too long, or somebody's views need them.
+    `BadSetting` for a URL that is not PostgreSQL's, without the driver, where the schema is somebody else's or a policy
+    of somebody's own guards its rows; `BadInput` for text that PostgreSQL cannot hold; `SourceRefused` where the
+    database refuses the user or the right; `SourceError` where it is out of reach, another export runs, readers hold
+    the old tables too long, or somebody's views need them.
     """
     with opened(url) as connection:
+        for mart in MARTS:
+            _require_text(mart, marts[mart.name])
         _lock(connection)
         _require_ours(connection)
+        _require_unguarded(connection)
         _build(connection, marts)
         connection.commit()
         _swap(connection)
@@ -96,6 +101,29 @@ def _require_ours(connection: Connection) -> None:
             )
 
 
+def _require_unguarded(connection: Connection) -> None:
+    """A policy is somebody's own and goes with its table: who may read some rows only could then read all."""
+    guarded = text(
+        "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(:schema) AND relrowsecurity ORDER BY relname"
+    )
+    found = connection.execute(guarded, {"schema": SCHEMA}).scalars().first()
+    if found is not None:
+        raise BadSetting(
+            f"{SCHEMA}.{found} has row security, which a new table would not have; allowed: tables without. Put the "
+            "policy on a view of your own in another schema, or export into another database"
+        )
+
+
+def _require_text(mart: Mart, rows: pl.DataFrame) -> None:
+    for name, kind in mart.schema.items():
+        wrong = rows.filter(pl.col(name).str.contains("\0", literal=True)) if kind == pl.String else rows.clear()
+        if len(wrong):
+            raise BadInput(
+                f"{mart.name}.{name} of {mart.key} {wrong[mart.key][0]!r} is {wrong[name][0]!r}: PostgreSQL holds no "
+                "NUL character; allowed: text without. Correct it in the source, or export to a folder"
+            )
+
+
 def _build(connection: Connection, marts: Mapping[str, pl.DataFrame]) -> None:
     """Every mart in the schema aside, of which nothing stood before; what a killed export left there goes."""
     connection.execute(text(f"DROP SCHEMA IF EXISTS {ASIDE} CASCADE"))
@@ -117,7 +145,7 @@ def _swap(connection: Connection) -> None:
     """The new schema in the old one's place, with the old one's readers; refused where anything else needs the old."""
     there = text("SELECT 1 FROM pg_namespace WHERE nspname = :name")
     if connection.execute(there, {"name": SCHEMA}).scalar() is not None:
-        _grant_alike(connection)
+        grant_alike(connection, SCHEMA, ASIDE)
         tables = connection.execute(
             text("SELECT tablename FROM pg_tables WHERE schemaname = :s"), {"s": SCHEMA}
         ).scalars()
@@ -126,29 +154,6 @@ def _swap(connection: Connection) -> None:
             connection.exec_driver_sql(f"DROP TABLE {names} RESTRICT")
         connection.exec_driver_sql(f"DROP SCHEMA {SCHEMA} RESTRICT")
     connection.exec_driver_sql(f"ALTER SCHEMA {ASIDE} RENAME TO {SCHEMA}")
-
-
-def _grant_alike(connection: Connection) -> None:
-    """Whoever may use the old schema and read its tables may do so with the new ones."""
-    users = text(
-        "SELECT DISTINCT pg_get_userbyid(g.grantee) AS who, g.grantee FROM pg_namespace n, aclexplode(n.nspacl) g"
-        " WHERE n.nspname = :schema AND g.privilege_type = 'USAGE' AND g.grantee <> n.nspowner"
-    )
-    readers = text(
-        "SELECT c.relname, pg_get_userbyid(g.grantee) AS who, g.grantee FROM pg_class c, aclexplode(c.relacl) g"
-        " WHERE c.relnamespace = CAST(:schema AS regnamespace) AND g.privilege_type = 'SELECT'"
-        " AND g.grantee <> c.relowner"
-    )
-    names = {mart.name for mart in MARTS}
-    for who, oid in connection.execute(users, {"schema": SCHEMA}).all():
-        connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {ASIDE} TO {_role(who, oid)}")
-    for table, who, oid in connection.execute(readers, {"schema": SCHEMA}).all():
-        if table in names:
-            connection.exec_driver_sql(f"GRANT SELECT ON {ASIDE}.{table} TO {_role(who, oid)}")
-
-
-def _role(name: str, oid: int) -> str:
-    return "PUBLIC" if oid == 0 else '"' + name.replace('"', '""').replace("%", "%%") + '"'
 
 
 def _table(mart: Mart) -> str:

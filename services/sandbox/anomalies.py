@@ -1,19 +1,22 @@
 """What is wrong with the books on purpose, and which record it is: labelled anomalies among look-alikes that are fine.
 
 Nothing here runs, and no number is drawn, in a world with `anomaly_share` 0. Otherwise records are added to the drafts
-(see `facts`), and a few are learnt later than they were; all else stays as it is.
+(see `facts`), a few are learnt later than they were, and all are numbered as they were booked; all else stays as it is.
 """
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 import polars as pl
 
 from services.sandbox import anomaly_feeds, anomaly_kinds, anomaly_twins, look_alikes
 from services.sandbox.anomaly_desk import Desk, Drafts
+from services.sandbox.anomaly_numbers import Numbers
 from services.sandbox.history import History, stream
 from services.sandbox.knowledge import News
 from services.sandbox.options import WorldOptions
+from services.sandbox.truth import Truth
 
 LIMIT_MINOR = 500_000  # in each entity's currency: what a clerk may credit or pay back alone
 ATTEMPTS = 30  # for each label that is wanted: a small world has no room for some kinds
@@ -38,8 +41,8 @@ def approval_limits(options: WorldOptions) -> dict[str, int]:
     return {e.entity_id: LIMIT_MINOR for e in options.entities}
 
 
-def with_anomalies(drafts: Drafts, history: History, news: News) -> tuple[Drafts, pl.DataFrame]:
-    """The drafts with `anomaly_share` of their documents odd, and the truth about those (`Truth.anomalies`)."""
+def with_anomalies(drafts: Drafts, history: History, news: News, truth: Truth) -> tuple[Drafts, Truth]:
+    """The drafts with `anomaly_share` of their documents odd, and the truth, which says which."""
     options = history.options
     desk = Desk(dict(drafts), history, stream(options, "anomalies"), LIMIT_MINOR)
     wanted = round(options.anomaly_share * _documents(drafts, history) / len(KINDS))
@@ -50,8 +53,16 @@ def with_anomalies(drafts: Drafts, history: History, news: News) -> tuple[Drafts
                 break
             story(desk, wanted - desk.labels[kind])
     desk.pay_some()
-    made = anomaly_feeds.broken(desk, desk.finished(), news.faults, wanted)
-    return made, desk.truth()
+    finished = desk.finished()
+    numbers = Numbers.given(finished, desk)
+    made = anomaly_feeds.broken(desk, numbers.in_drafts(finished), news.faults, wanted)
+    return made, replace(
+        truth,
+        receivables=numbers.in_truth(truth.receivables),
+        contacts=numbers.in_truth(truth.contacts),
+        promises=numbers.in_truth(truth.promises),
+        anomalies=numbers.in_truth(desk.truth()),
+    )
 
 
 def per_kind(truth: pl.DataFrame) -> Mapping[str, int]:

@@ -31,7 +31,10 @@ TRUTH_SCHEMA: dict[str, Any] = {
 
 @dataclass
 class Desk:
-    """Rows to add by table, and labels. Rows are dictionaries of the draft's columns; days are day numbers."""
+    """Rows to add by table, and labels. Rows are dictionaries of the draft's columns; days are day numbers.
+
+    misspelt  (entity, number) of added invoices -> the number that theirs is a slip of
+    """
 
     drafts: Drafts
     history: History
@@ -40,6 +43,7 @@ class Desk:
     added: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
     labels: Counter[str] = field(default_factory=Counter)
     told: list[Row] = field(default_factory=list)
+    misspelt: dict[tuple[int, str], str] = field(default_factory=dict)
     story: int = 0
 
     def __post_init__(self) -> None:
@@ -49,7 +53,6 @@ class Desk:
         self.payments = _first_versions(self.drafts["payment"], "payment_id")
         self.customers = self.drafts["customer"].to_dicts()
         self.moved: list[Row] = []
-        self._taken = {(r["_entity"], r["invoice_id"]) for r in self.invoices}
         self._last = Counter[tuple[str, int]]()
         self.by_customer = _by_customer(self.invoices)
         self.payments_of = _by_customer([p for p in self.payments if p["amount_minor"] > 0])
@@ -102,12 +105,8 @@ class Desk:
         return self.pick(self.home_bases) if self.home_bases else None
 
     # --- what is written ------------------------------------------------------------------------------------------
-    def free(self, entity: int, invoice_id: str) -> bool:
-        """Whether no invoice of the entity has this number."""
-        return (entity, invoice_id) not in self._taken
-
     def number(self, table: str, entity: int) -> str:
-        """The next number after all that the entity has given."""
+        """The next number after all that the entity has given; in the end `anomaly_numbers` counts anew."""
         if not self._last[table, entity]:
             ids = self.drafts[table].filter(pl.col("_entity") == entity)[f"{table}_id"]
             numbers = ids.str.extract(r"^[A-Z]+-(\d+)", 1).cast(pl.Int64).drop_nulls().to_list()
@@ -117,13 +116,12 @@ class Desk:
 
     def invoice(self, base: Row, day: int, amount: int, **other: Any) -> Row:
         """An invoice like `base`, of another day and amount, in one instalment."""
-        new = {**base, "invoice_id": other.get("invoice_id") or self.number("invoice", base["_entity"])}
+        new = {**base, "invoice_id": self.number("invoice", base["_entity"])}
         new |= {"_day": day, "issue_date": day_of_number(day), "amount_minor": amount}
         new["_local"] = other.get("local") or self.moment(day)
         due = day_of_number(day + (base["instalments"][0]["due_date"] - base["issue_date"]).days)
         new["instalments"] = [{"number": 1, "due_date": due, "amount_minor": amount}]
         new |= {k: v for k, v in other.items() if k in new}
-        self._taken.add((new["_entity"], new["invoice_id"]))
         self.added["invoice"].append(new)
         return new
 

@@ -14,8 +14,7 @@ def duplicate_invoice(desk: Desk, _wanted: int) -> None:
     if not desk.bases:
         return
     base = desk.pick(desk.bases)
-    number = misspelt(desk, base)
-    if number is None:
+    if (base["_entity"], base["invoice_id"]) in {(e, of) for (e, _), of in desk.misspelt.items()}:
         return
     day = desk.working(base["_entity"], base["_day"] + int(desk.rng.integers(*TWIN_DAYS)))
     cents = 0 if desk.chance(0.7) else int(desk.rng.integers(-99, 100))
@@ -23,17 +22,16 @@ def duplicate_invoice(desk: Desk, _wanted: int) -> None:
     desk.begin()
     order = base["order_id"] if desk.chance(0.5) else None
     local = max(desk.moment(day), base["_local"] + 60_000_000) if day == base["_day"] else None
-    twin = desk.invoice(base, day, amount, invoice_id=number, order_id=order, local=local)
+    twin = desk.invoice(base, day, amount, order_id=order, local=local)
+    desk.misspelt[twin["_entity"], twin["invoice_id"]] = base["invoice_id"]
     desk.odd("duplicate_invoice", "invoice", twin, f"{base['invoice_id']} once more")
 
 
-def misspelt(desk: Desk, base: Row) -> str | None:
-    """The invoice's number as a tired person types it; None where every such number is taken."""
-    number = base["invoice_id"]
+def misspelt(number: str) -> list[str]:
+    """The ways in which a tired person types an invoice's number."""
     forms = [*_transposed(number), number.replace("0", "O", 1), f"{number}A", f"{number}/1", f"R{number}"]
     forms += [number.replace("-", ""), number.replace("1", "I", 1), f"{number}-1"]
-    free = [f for f in forms if f != number and desk.free(base["_entity"], f)]
-    return str(desk.pick(free)) if free else None
+    return [f for f in forms if f != number]
 
 
 def _transposed(number: str) -> list[str]:

@@ -4,7 +4,7 @@ python -m services.sandbox.world --out world/      writes a Parquet file per tab
 """
 
 from argparse import ArgumentParser
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
@@ -76,8 +76,7 @@ def simulate(options: WorldOptions | None = None) -> World:
     drafts["dispute"] = dispute_draft(history, news, ids, drafts["credit_note"])
     truth = the_truth(history, news, ids.invoice)
     if options.anomaly_share:
-        drafts, odd = with_anomalies(drafts, history, news)
-        truth = replace(truth, anomalies=odd)
+        drafts, truth = with_anomalies(drafts, history, news, truth)
     rows = {t.name: finished(t, drafts.get(t.name, unused(t)), options) for t in TABLES}
     return World(
         options=options,

@@ -84,6 +84,7 @@ def test_key_figures_carry_their_definitions_and_rest_on_no_model(client):
     assert (told["rows"][0]["value"], told["rows"][0]["unit"]) == ("41.5", "days")
     assert "dso" in told["definitions"]
     assert "model" not in response.json()
+    assert response.headers["x-model-version"] == "none"
 
 
 def test_an_alert_is_told_with_its_evidence_until_somebody_judges_it(client):
@@ -99,6 +100,7 @@ def test_an_alert_is_told_with_its_evidence_until_somebody_judges_it(client):
     assert (before.json()["documents"], before.json()["silent"]) == (1200, ["no limits"])
 
     said = client.post(VERDICTS, VERDICT_EXAMPLE)
+    assert said.headers["x-model-version"] == "none", "a person said so"
     assert said.json() == {
         "alert_id": VERDICT_EXAMPLE["alert_id"],
         "verdict": "not",
@@ -144,6 +146,8 @@ def test_a_verdict_is_kept_with_its_giver_and_the_newest_counts(client):
         (ANOMALIES, {"budget_share": 1.5}, "$.budget_share", "1.5", "a number <= 1.0"),
         (ANOMALIES, {"budget_share": "1 %"}, "$.budget_share", "1 %", "a number"),
         (ANOMALIES, {"per_day": 0}, "$.per_day", "0", "a whole number >= 1"),
+        (ANOMALIES, {"least_chance": -0.1}, "$.least_chance", "-0.1", "a number >= 0.0"),
+        (ANOMALIES, {"least_chance": 1.5}, "$.least_chance", "1.5", "a number <= 1.0"),
         (ANOMALIES, {"since": "yesterday"}, "$.since", "yesterday", A_DAY),
         (VERDICTS, {"verdict": "maybe"}, "$.verdict", "maybe", "one of real, not"),
         (VERDICTS, {"who": ""}, "$.who", "", "text of length >= 1"),

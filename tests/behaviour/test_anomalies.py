@@ -3,21 +3,23 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+from features.calendars import business_calendar
 from features.comparisons import compared, comparison_columns
-from features.documents import KEY, _hour
+from features.documents import KEY, _hour, documents
 from features.errors import BadInput, BadSetting, NotFound, StateError
 from features.facts import Facts
 from features.lake import Lake
 from features.ledger import receivable_states
 from features.tables import TABLES, table
 from features.watchers_of_digits import at_least
+from features.watchers_of_time import Feeds, at_most
 from models.anomalies.alerts import GOES_ON, Budget, choose, found
 from models.anomalies.forest import Forest, fit_forest
 from models.anomalies.model import FOREST_COLUMNS, AnomalyModel, forest_values, train
@@ -97,12 +99,55 @@ def test_odd_documents_are_paid_ordered_and_sent_back_as_others_are(world: World
     assert honest.height > 0.4 * refunds.height > 5
 
 
+def test_added_documents_are_numbered_as_they_were_booked_among_the_others(world: World) -> None:
+    """Neither the number nor a day's order of numbers says what was added: no model could learn it."""
+    plain = numbered_documents(simulate(replace(OPTIONS, anomaly_share=0.0)))
+    same = ["entity_id", "table", "customer_id", "currency", "amount_minor", "day"]
+    added = numbered_documents(world).join(plain.select(same).unique(), on=same, how="anti", nulls_equal=True)
+    rows = numbered_documents(world).with_columns(added=pl.col("id").is_in(added["id"].implode()))
+    days = rows.group_by("entity_id", "table", "known_day").agg(
+        ours=pl.col("number").filter("added"), others=pl.col("number").filter(~pl.col("added"))
+    )
+    below = [np.mean(np.less(others, n)) for *_, ours, others in days.iter_rows() for n in ours if others]
+    assert len(below) > 100
+    assert 0.4 < np.mean(below) < 0.6, "AUC of the number among the day's"
+    order = rows.sort("known_at", "number").with_columns(
+        early=pl.col("number") < pl.col("number").cum_max().over("entity_id", "table")
+    )
+    out_of_turn = order.group_by("added").agg(pl.col("early").mean())
+    assert out_of_turn["early"].max() < 0.1, "numbers rise with time, for both"
+
+
+def numbered_documents(world: World) -> pl.DataFrame:
+    """Those with a number of their own: a twin's is a slip of its original's."""
+    twins = world.truth.anomalies.filter(kind="duplicate_invoice")
+    rows = documents(Facts.of(world.known())).with_columns(
+        number=pl.col("record_id").str.extract(r"^(?:INV|CN|PAY)-(\d+)$", 1).cast(pl.Int64),
+        id=pl.concat_str("entity_id", "record_id"),
+    )
+    return rows.drop_nulls("number").join(twins, on=KEY, how="anti")
+
+
+def test_what_names_a_document_names_it_by_its_number(world: World) -> None:
+    invoices = set(world.facts["invoice"].select("entity_id", "invoice_id").rows())
+    for name in ("credit_note", "allocation", "dispute"):
+        named = world.facts[name].drop_nulls("invoice_id")
+        assert set(named.select("entity_id", "invoice_id").rows()) <= invoices, name
+    assert set(world.truth.receivables.select("entity_id", "invoice_id").rows()) <= invoices
+    paid = world.facts["allocation"].filter(kind="payment").join(
+        world.facts["payment"].drop_nulls("reference"), left_on=["entity_id", "from_id"],
+        right_on=["entity_id", "payment_id"],
+    )  # fmt: skip
+    told = paid.filter(pl.col("reference").str.contains(" ", literal=True).not_())
+    assert (told["reference"] == told["invoice_id"]).mean() > 0.95
+
+
 def test_without_a_share_nothing_is_odd_and_with_one_the_other_records_stay(world: World) -> None:
     plain = simulate(replace(OPTIONS, anomaly_share=0.0))
     assert plain.truth.anomalies.is_empty()
-    key = ["entity_id", "payment_id", "amount_minor", "value_date"]
+    key = ["entity_id", "customer_id", "currency", "amount_minor", "value_date"]
     before, after = (w.facts["payment"].select(key).unique() for w in (plain, world))
-    assert before.join(after, on=key, how="anti").is_empty()
+    assert before.join(after, on=key, how="anti", nulls_equal=True).is_empty()
     assert simulate(OPTIONS).truth.anomalies.equals(world.truth.anomalies)
 
 
@@ -197,6 +242,43 @@ def test_a_batch_is_rare_also_where_very_many_documents_are_usual() -> None:
     for count, expected in ((3, 0.5), (450, 400.0), (620, 550.0), (1_500, 1_200.0), (900, 1_000.0)):
         exact = float(poisson.sf(count - 1, expected))
         assert abs(np.log10(at_least(count, expected) / exact)) < 0.3 * max(1.0, -np.log10(exact) / 4)
+
+
+def test_the_chance_of_few_documents_is_that_of_a_negative_binomial() -> None:
+    from scipy.stats import nbinom, poisson
+
+    for count, mean in ((0, 5.0), (3, 8.0), (10, 12.0), (900, 1_000.0), (9_700, 10_000.0)):
+        for swing in (1.0, 1.3, 3.0):
+            exact = poisson.cdf(count, mean) if swing == 1 else nbinom.cdf(count, mean / (swing - 1), 1 / swing)
+            tolerance = 1e-9 if mean < 500 else 0.3
+            assert np.isclose(at_most(count, mean, swing), float(exact), rtol=tolerance, atol=0)
+
+
+def test_thin_days_in_a_row_are_rarer_than_each_alone_and_a_full_one_ends_them() -> None:
+    """A feed of 6 a day: one empty day may happen, a second and a third hardly."""
+    feed = Feeds({"E": business_calendar("DE", 2023, 2026)})
+    days = [d for d in (date(2025, 2, 3) + timedelta(days=n) for n in range(80)) if d.weekday() < 5]
+    usual, at = [5, 6, 7, 6, 4, 8, 6], feed.columns.index("feed_rarity")
+    counts = [usual[n % 7] for n in range(46)] + [0, 1, 0, 6, 0]
+    said = []
+    for day, count in zip(days[: len(counts)], counts, strict=True):
+        row = {"table": "feed", "entity_id": "E", "record_id": f"payment:{day}", "day": day, "count": count}
+        said.append(feed.seen(row)[at])
+        feed.learn(row)
+    *_, first, second, third, full, again = said
+    assert 1.5 < first < 3 < second < third
+    assert full == 0
+    assert again < second, "it begins anew"
+
+
+def test_first_digits_are_surprising_only_where_enough_of_them_are_seen(drawn_facts: Callable[..., Facts]) -> None:
+    """The same shift to nines, of 12 documents and of 40."""
+    usual = "".join(f"A{k} | {1 + k // 4} | {90}:{1 + k % 3}{k % 7}43\n" for k in range(200))
+    for many, heard in ((12, False), (40, True)):
+        batch = "".join(f"B{k} | {100 + k // 4} | 190:9{k % 10}43\n" for k in range(many))
+        told = compared(drawn_facts(invoice="invoice_id | issue_date | owed\n" + usual + batch))
+        last = told.filter(table="invoice")[-1:]
+        assert (strengths(last)["digit_batch"][0] > 0.9) == heard
 
 
 # --- the model ----------------------------------------------------------------------------------------------------
@@ -371,8 +453,12 @@ def test_no_day_of_an_entity_has_more_alerts_than_its_budget(told: pl.DataFrame)
 def test_a_budget_that_cannot_be_is_refused(share: float, per_day: int) -> None:
     with pytest.raises(BadSetting, match="alert budget"):
         Budget(share, per_day)
-    with pytest.raises(BadSetting, match="least chance"):
-        Budget(least_chance=1.1)
+
+
+@pytest.mark.parametrize("least_chance", [-0.1, 1.1, float("nan")])
+def test_a_least_chance_that_is_no_probability_is_refused(least_chance: float) -> None:
+    with pytest.raises(BadSetting, match=rf"least chance of an alert is {least_chance}; allowed: a probability"):
+        Budget(least_chance=least_chance)
 
 
 # --- verdicts -----------------------------------------------------------------------------------------------------
@@ -454,6 +540,13 @@ def test_from_the_lake_to_a_verdict_and_back(
     listed = json.loads(out.read_text())
     assert "near_limit is silent" in listed["silent"][0]
     assert max(len(line) for line in capsys.readouterr().out.splitlines()) <= 100
+    chances = [a["chance"] for a in listed["alerts"]]
+    surer = sorted(chances)[len(chances) // 2]
+    assert run(["anomalies", "list", "--budget", "0.004", "--least-chance", str(surer), "--json", str(out)]) == 0
+    assert [a["chance"] for a in json.loads(out.read_text())["alerts"]] == [c for c in chances if c >= surer] != chances
+    capsys.readouterr()
+    assert run(["anomalies", "list", "--least-chance", "1.5"]) == 2
+    assert "the least chance of an alert is 1.5; allowed: a probability, 0 to 1" in capsys.readouterr().err
     first = listed["alerts"][0]["alert_id"]
     assert run(["anomalies", "judge", first, "not", "--who", "ana", "--why", "agreed"]) == 0
     assert run(["anomalies", "show", first]) == 0

@@ -5,7 +5,7 @@ over half a year that is too short to rehearse in, with a real payment-date mode
 """
 
 import json
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +13,13 @@ import polars as pl
 import pytest
 
 from features.book import Book
-from features.errors import BadInput, CallerError
+from features.errors import BadInput, CallerError, NotFound
 from features.facts import Facts
 from features.lake import Lake
 from features.tables import TABLES
 from models import payment_date, registry
 from models.bins import epoch_days
-from models.cash.backtest import backtest, every_four_weeks
+from models.cash.backtest import GROUP, TOGETHER, backtest, every_four_weeks
 from models.cash.model import CashModel
 from models.cash.scenarios import Scenario, Terms
 from models.cash.spread import coverage
@@ -106,13 +106,29 @@ def test_too_little_history_learns_nothing_in_common_and_still_answers(book: Boo
     assert base.series[0].total is not None
 
 
-def test_recalibration_covers_more_than_bare_draws_and_those_more_than_independence(book: Book) -> None:
-    """The rule of thumb is wrong about everybody: enough for recalibration to have something to mend."""
+@pytest.fixture(scope="module")
+def backtested(book: Book) -> pl.DataFrame:
     origins = every_four_weeks(date(2025, 3, 3), date(2025, 10, 1))
-    rows = backtest(book, origins, lambda _: RuleOfThumb(), warm_up=3, group="EUR", draws=100)
+    return backtest(book, origins, lambda _: RuleOfThumb(), warm_up=3, group="EUR", draws=100)
+
+
+def test_recalibration_covers_more_than_bare_draws_and_those_more_than_independence(backtested: pl.DataFrame) -> None:
+    """The rule of thumb is wrong about everybody: enough for recalibration to have something to mend."""
+    rows = backtested.filter(pl.col("entity_id") != GROUP, pl.col("week") != TOGETHER)
     mended, bare, alone = (coverage(rows[c].to_numpy(), 80) for c in ("pit", "bare_pit", "independent_pit"))
     assert mended > bare > alone
     assert 0.68 < mended < 0.9
+
+
+def test_a_backtest_judges_the_group_and_all_weeks_together(backtested: pl.DataFrame) -> None:
+    rows = backtested.filter(pl.col("origin") == pl.col("origin").max())
+    parts, group = (rows.filter((pl.col("entity_id") == GROUP) == flag) for flag in (False, True))
+    assert group["week"].to_list() == [*range(1, 14), TOGETHER]
+    for name in ("actual", "due_plus_delay"):
+        weeks = parts.filter(pl.col("week") == 1)
+        assert group[name][0] == pytest.approx((weeks[name] * weeks["rate"]).sum())
+        assert group[name][-1] == pytest.approx(group[name][:-1].sum())
+    assert group["pit"].is_between(0, 1).all()
 
 
 def test_the_same_seed_gives_the_same_answer(book: Book, model: CashModel) -> None:
@@ -153,6 +169,18 @@ def test_what_there_is_no_forecast_of_is_said(book: Book, model: CashModel, aske
 def test_what_is_not_known_yet_cannot_be_explained(book: Book) -> None:
     with pytest.raises(BadInput, match="lies after all that the lake knows"):
         explain_book(book, RuleOfThumb(), since=date(2031, 1, 1), until=date(2031, 2, 1), train=by_rule)
+
+
+def test_a_period_that_is_not_over_cannot_be_explained(book: Book) -> None:
+    """Cash that cannot have come yet would be told as cash that is late."""
+    since = book.last_known().date() - timedelta(days=10)
+    with pytest.raises(BadInput, match=r"--to .* lies after all that the lake knows; allowed: up to 2026-01-0"):
+        explain_book(book, RuleOfThumb(), since=since, until=since + timedelta(days=28), train=by_rule)
+
+
+def test_an_empty_lake_has_no_day_to_forecast_from(model: CashModel) -> None:
+    with pytest.raises(NotFound, match="the ledger knows of no entity; ingest some invoices first"):
+        forecast_book(Book(Facts.of({})), RuleOfThumb(), model, Asked(), as_of=TODAY)
 
 
 # --- the commands -------------------------------------------------------------------------------------------------

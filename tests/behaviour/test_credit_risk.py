@@ -208,7 +208,7 @@ SPEC = """
 portfolio: shop
 id: who
 target: {column: ended, bad: lost}
-reasons: {late: months paid late speak, size: its size speaks}
+reasons: {late: months paid late, size: its size}
 numbers: [{column: size, reason: size, risk: falls}]
 series:
   - {name: late, columns: [late1, late2, late3], reason: late, risk: rises, summaries: [months, max]}

@@ -1,6 +1,6 @@
 """Anomalies on sandbox worlds with labelled ones: recall and precision within alert budgets, beside two baselines.
 
-    python tests/bench/bench_anomalies.py --seeds 101 102 103 104 105 --json anomalies.json
+    python tests/bench/bench_anomalies.py --seeds 301 302 303 304 305 --json anomalies.json
 
 Models see the first 60 % of a world's documents (in the order of learning) and are measured on the rest. Documents are
 ranked one by one: recall is the share of odd documents within the first 1 % of all, precision the share of odd ones
@@ -10,6 +10,7 @@ False alerts are counted on the same seed's world without anomalies, at the thre
 """
 
 import argparse
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from services.sandbox.options import WorldOptions
 from services.sandbox.world import World, simulate
 
 TRAINED_SHARE, RECALL_BUDGET, PRECISION_BUDGET = 0.6, 0.01, 0.004
+BINS = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)  # nearly all documents are in the first
 METHODS = ("with feedback", "without feedback", "isolation forest alone", "z-scores alone")
 Figures = dict[str, float]
 
@@ -64,6 +66,8 @@ def measured(options: WorldOptions) -> dict[str, Figures]:
         "z-scores alone": judged(plain.scored(later), plain.scored(clean), "z"),
     }
     figures["alerts"] = of_alerts(taught, past, later)
+    for method, model in (("with feedback", taught), ("without feedback", plain)):
+        figures[f"reliability, {method}"] = reliability(model.scored(later))
     figures["documents"] = {"later": len(later), "odd": int(later["truth"].is_not_null().sum()), "clean": len(clean)}
     return figures
 
@@ -122,6 +126,17 @@ def judged(scored: pl.DataFrame, clean: pl.DataFrame, by: str) -> Figures:
     return figures
 
 
+def reliability(scored: pl.DataFrame) -> Figures:
+    """For each of `BINS`: how many documents have such a chance, their chances added up, and how many are odd."""
+    chance, odd = scored["chance"].to_numpy(), scored["truth"].is_not_null().to_numpy()
+    at = np.clip(np.searchsorted(BINS, chance, side="right") - 1, 0, len(BINS) - 2)
+    return {
+        f"{name} {n}": float(values[at == n].sum())
+        for n in range(len(BINS) - 1)
+        for name, values in (("count", np.ones(len(chance))), ("said", chance), ("odd", odd))
+    }
+
+
 def _share(chosen: pl.DataFrame, of: pl.DataFrame) -> float:
     return len(of.join(chosen, on=KEY, how="semi")) / len(of) if len(of) else float("nan")
 
@@ -164,7 +179,25 @@ def tables(found: list[dict[str, Figures]]) -> str:
     for method in METHODS[:2]:
         chance, odd = (_spread(found, method, name) for name in ("chance_mean", "odd_share"))
         lines.append(f"| {method}: mean chance, and share that is odd | {chance}, {odd} |")
+    for method in METHODS[:2]:
+        lines += _reliability_lines([f[f"reliability, {method}"] for f in found], method)
     return "\n".join(lines)
+
+
+def _reliability_lines(found: list[Figures], method: str) -> list[str]:
+    """All seeds together: what was said, and how many were odd; last the expected calibration error."""
+    lines = ["", f"| {method}: chance | documents | said, mean | odd |", "|---|---|---|---|"]
+    errors = []
+    for n, (low, high) in enumerate(itertools.pairwise(BINS)):
+        count, said, odd = (sum(f[f"{name} {n}"] for f in found) for name in ("count", "said", "odd"))
+        errors.append((low, count, abs(said - odd)))
+        shares = f"{said / count:.4f} | {odd / count:.4f}" if count else "- | -"
+        lines.append(f"| {low} to {high} | {count:.0f} | {shares} |")
+    for name, least in (("all", 0.0), ("chance of 0.03 or more", 0.03)):
+        kept = [(count, off) for low, count, off in errors if low >= least]
+        error = sum(off for _, off in kept) / max(sum(count for count, _ in kept), 1)
+        lines.append(f"| expected calibration error, {name} | | {error:.4f} | |")
+    return lines
 
 
 def _spread(found: list[dict[str, Figures]], method: str, name: str) -> str:

@@ -4,8 +4,9 @@
 
 Origins lie four weeks apart; each is forecast with what was known then, the payment-date model being trained anew every
 few origins. `calm` origins end before the worlds' regime shift; `shift` origins look into or across it, when nobody can
-be calibrated at once. Coverage is by the randomised PIT of weekly totals, all entities and currencies pooled; brackets
-are 95 % intervals, whole origins resampled. WAPE adds up weeks in one currency at the origin's rates.
+be calibrated at once. Coverage is by the randomised PIT of weekly totals, all entities and currencies pooled; beside
+it, that of the group's weeks and of 13 weeks together. Brackets are 95 % intervals, whole origins resampled. WAPE adds
+up weeks in one currency at the origin's rates.
 """
 
 import argparse
@@ -24,7 +25,7 @@ import polars as pl
 
 from features.book import Book
 from features.facts import Facts
-from models.cash.backtest import NAIVE, backtest, every_four_weeks, wape
+from models.cash.backtest import GROUP, NAIVE, TOGETHER, backtest, every_four_weeks, wape
 from models.cash.claims import HORIZON_DAYS
 from models.cash.spread import LEVELS, coverage
 from models.payment_date import PaymentDateModel
@@ -93,7 +94,9 @@ def retrained(book: Book) -> Callable[[datetime], PaymentDateModel]:
 
 
 def judged(rows: pl.DataFrame) -> Figures:
-    """Every figure with its interval, by weeks ahead, and coverage per week."""
+    """Every figure with its interval, by weeks ahead, coverage per week, and that of what is added up."""
+    everything, one = rows, pl.col("entity_id") != GROUP
+    rows = rows.filter(one, pl.col("week") != TOGETHER)
     bands = {}
     for name, (low, high) in BANDS.items():
         band = rows.filter(pl.col("week").is_between(low, high))
@@ -106,7 +109,26 @@ def judged(rows: pl.DataFrame) -> Figures:
         }
         for (week,), part in rows.group_by("week", maintain_order=True)
     }
-    return {"rows": len(rows), "origins": rows.select("seed", "origin").n_unique(), "bands": bands, "weeks": weeks}
+    week = pl.col("week") != TOGETHER
+    parts = {
+        "weeks of the group": ~one & week,
+        "13 weeks of a series": one & ~week,
+        "13 weeks of the group": ~one & ~week,
+    }
+    sums = {
+        name: {
+            key: spread(everything.filter(part), MEASURES[key])
+            for key in (*(f"pit_{k}" for k in LEVELS), "wape_median")
+        }
+        for name, part in parts.items()
+    }
+    return {
+        "sums": sums,
+        "rows": len(rows),
+        "origins": rows.select("seed", "origin").n_unique(),
+        "bands": bands,
+        "weeks": weeks,
+    }
 
 
 def _covers(column: str, level: int) -> Callable[[pl.DataFrame], float]:
@@ -152,6 +174,11 @@ def markdown(kind: str, found: Figures) -> str:
             for b in bands.values()
         ]
         lines.append(f"| {key}, % | {' | '.join(cells)} |")
+    sums = found["sums"]
+    lines += ["", f"| added up | {' | '.join(next(iter(sums.values())))} |", "| --- | --- | --- | --- |"]
+    for name, told in sums.items():
+        cells = [f"{100 * t['value']:.1f} ({100 * t['low']:.1f} – {100 * t['high']:.1f})" for t in told.values()]
+        lines.append(f"| {name}, % | {' | '.join(cells)} |")
     weeks = found["weeks"]
     lines += ["", f"| week | {' | '.join(weeks)} |", f"| --- |{' --- |' * len(weeks)}"]
     for key in next(iter(weeks.values())):

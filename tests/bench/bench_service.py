@@ -2,6 +2,8 @@
 
 Simulates a ledger, trains on a part of it, registers the model, starts the real service on loopback and asks it over
 kept-alive connections; figures are what the caller waits, in milliseconds. `livez` is the floor: no work behind it.
+
+`--beside` asks for payment dates while studies run instead: the first one of each kind, which has everything to do.
 """
 
 import argparse
@@ -12,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
@@ -29,6 +31,8 @@ from features.lake import Lake
 from features.tables import TABLES
 from models.payment_date import train
 from models.registry import Lineage, register
+from pipelines.anomaly_training import train_anomalies
+from pipelines.cash_training import train_cash
 from services.endpoints import INLINE_EXAMPLE
 from services.launcher import Running, free_port, running
 from services.sandbox.options import WorldOptions
@@ -39,10 +43,17 @@ TRAINED_ON = 8_000
 CROWD = 8
 BULK = 100
 JSON = {"content-type": "application/json"}
+BY_ID = "/v1/payment-date/by-id"
+STUDIES = {
+    "alerts": ("/v1/anomalies", {}),
+    "cash": ("/v1/cash-forecast", {}),
+    "kpis": ("/v1/kpis/collections", {"by": "customer"}),
+    "worklist": ("/v1/worklist", {"entity_id": "US01"}),
+}
 
 
-def prepared(folder: Path, customers: int) -> tuple[Settings, list[str]]:
-    """A lake and a champion under `folder`; the settings to serve them, and open invoices of US01."""
+def prepared(folder: Path, customers: int, *, studies: bool = False) -> tuple[Settings, list[str]]:
+    """A lake and champions under `folder`; the settings to serve them, and open invoices of US01."""
     world = simulate(WorldOptions(customers=customers))
     facts = Facts.of(world.facts).before(world.now())
     lake = Lake(folder / "lake")
@@ -54,6 +65,9 @@ def prepared(folder: Path, customers: int) -> tuple[Settings, list[str]]:
     model = train(book.labelled(frame, world.now()), book.feature_names, seed=7)
     lineage = Lineage((issued["issue_date"].min(), issued["issue_date"].max()), lake.table_versions(), {}, {})
     register(model, frame, lineage, mlruns=folder / "mlruns")
+    if studies:
+        train_anomalies(lake, folder / "mlruns")
+        train_cash(lake, folder / "mlruns", seed=7)
     settings = read_settings({}, lake=folder / "lake", mlruns=folder / "mlruns", port=free_port(), queue_limit=1000)
     return settings, book.open_receivables(book.last_known(), "US01")["invoice_id"].unique().sort().to_list()
 
@@ -86,8 +100,8 @@ def measured(service: Running, ids: list[str], requests: int) -> dict[str, float
     inline = json.dumps(INLINE_EXAMPLE).encode()
     cases = {
         "livez": ("GET", "/livez", lambda _: None, requests),
-        "by_id": ("POST", "/v1/payment-date/by-id", by_id, requests),
-        f"by_id_{BULK}": ("POST", "/v1/payment-date/by-id", lambda n: by_id(n, BULK), max(requests // 10, 10)),
+        "by_id": ("POST", BY_ID, by_id, requests),
+        f"by_id_{BULK}": ("POST", BY_ID, lambda n: by_id(n, BULK), max(requests // 10, 10)),
         "inline": ("POST", "/v1/payment-date/inline", lambda _: inline, max(requests // 10, 10)),
     }
     found = {}
@@ -102,26 +116,57 @@ def measured(service: Running, ids: list[str], requests: int) -> dict[str, float
     return found
 
 
+def beside(service: Running, ids: list[str], requests: int) -> dict[str, float]:
+    """Name -> milliseconds of one prediction after the other: alone, and while each study runs."""
+
+    def asked(number: int) -> bytes:
+        return json.dumps({"entity_id": "US01", "invoice_ids": [ids[number % len(ids)]]}).encode()
+
+    found = {f"alone.{k}": v for k, v in quantiles(waits(service.settings, "POST", BY_ID, asked, requests)).items()}
+    with ThreadPoolExecutor(1) as pool:
+        for name, (path, question) in STUDIES.items():
+            body = json.dumps(question).encode()
+            study = pool.submit(waits, service.settings, "POST", path, lambda _, body=body: body, 1)
+            together = waits_until(study, service.settings, asked)
+            told = quantiles(together) | {"predictions": len(together), "study_s": study.result()[0] / 1000}
+            found |= {f"beside_{name}.{key}": value for key, value in told.items()}
+    return found
+
+
+def waits_until(study: Future[list[float]], settings: Settings, bodies: Callable[[int], bytes]) -> list[float]:
+    """Milliseconds of one prediction after the other until `study` is done."""
+    connection = http.client.HTTPConnection(settings.host, settings.port, timeout=60)
+    took: list[float] = []
+    while not study.done():
+        began = time.perf_counter()
+        connection.request("POST", BY_ID, bodies(len(took)), JSON)
+        connection.getresponse().read()
+        took.append((time.perf_counter() - began) * 1000)
+    connection.close()
+    return took
+
+
 def quantiles(milliseconds: list[float]) -> dict[str, float]:
-    """p50, p99 and the worst."""
-    p50, p99 = np.quantile(milliseconds, [0.5, 0.99])
-    return {"p50_ms": float(p50), "p99_ms": float(p99), "max_ms": max(milliseconds)}
+    """p50, p90, p99 and the worst."""
+    p50, p90, p99 = np.quantile(milliseconds, [0.5, 0.9, 0.99])
+    return {"p50_ms": float(p50), "p90_ms": float(p90), "p99_ms": float(p99), "max_ms": max(milliseconds)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--customers", type=int, default=400)
     parser.add_argument("--requests", type=int, default=500)
+    parser.add_argument("--beside", action="store_true")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        settings, ids = prepared(Path(folder), given.customers)
+        settings, ids = prepared(Path(folder), given.customers, studies=given.beside)
         began = time.perf_counter()
         with running(settings) as service:
             alive = time.perf_counter() - began
             service.wait_until_ready(300)
             found = {"start.alive_s": alive, "start.ready_s": time.perf_counter() - began}
-            found |= measured(service, ids, given.requests)
+            found |= (beside if given.beside else measured)(service, ids, given.requests)
     grid = Grid("figure", "value")
     for name, value in found.items():
         grid.add_row(name, f"{value:.2f}")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from features.customer_catalogue import customer_catalogue, direction, is_read
 from models.credit.boosters import BoosterSettings, folds_of
 from models.credit.calibration import chance, fit_line
-from models.credit.codes import code_of
+from models.credit.codes import CLIPPED_WORDS, CODES, code_of
 from models.credit.portfolio_model import PortfolioModel, train_portfolio
 from models.credit.scale import GRADES, Scale, grade, wilson
 from models.credit.scorer import CreditScorer, fit_scorer
@@ -50,6 +50,30 @@ def scorer() -> CreditScorer:
         rows_of=np.arange(800),
         seed=3,
     )[0]
+
+
+JUDGEMENTS = {"well", "badly", "good", "bad", "late", "early", "little", "much", "few", "many", "silent", "steadily"}
+
+
+@given(points=st.floats(0.001, 500), values=st.lists(st.none() | st.floats(0, 500), min_size=len(NAMES)))
+@settings(max_examples=60, deadline=None)
+def test_the_words_of_a_code_follow_the_sign_and_claim_nothing_else(points: float, values: list[float | None]) -> None:
+    row = dict(zip(NAMES, values, strict=False))
+    for code in CODES:
+        up, down = code.words(points, row), code.words(-points, row)
+        assert ("raises the score" in up, "lowers the score" in up) == (True, False)
+        assert down == up.replace("raises", "lowers"), "the numbers are the same whichever way they count"
+        assert not JUDGEMENTS & set(code.subject.split()), "a subject that judges contradicts one of the two signs"
+
+
+def test_every_reason_of_a_portfolio_is_said_with_its_direction() -> None:
+    table, spec = portfolio(400, 1), load_portfolio("uci-credit-default")
+    told = [r for s in train_portfolio(table, spec, seed=1, settings=SMALL).scores(table[:40]) for r in s.reasons]
+    assert {r.code for r in told} >= set(spec.reasons)
+    for reason in told:
+        way = "raises" if reason.points > 0 else "lowers"
+        subject = spec.reasons.get(reason.code)
+        assert reason.words == (CLIPPED_WORDS if subject is None else f"{subject}: {way} the score")
 
 
 def portfolio(rows: int, seed: int) -> pl.DataFrame:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from features.tables import TABLES
 from models.anomalies.alerts import Budget
 from models.anomalies.model import AnomalyModel
 from models.anomalies.model import train as train_anomalies
+from models.cash import forecast
 from models.cash.backtest import learnt
 from models.cash.scenarios import Delay, Rate, Scenario
 from models.champion import (
@@ -42,7 +42,8 @@ from models.worklist.settings import WorklistSettings
 from pipelines.cash import Asked, forecast_book
 from pipelines.credit import feature_names, scored_customers, snapshot_frame
 from pipelines.worklist import run_worklist
-from services import anomaly_desk
+from services import analysts as analysts_module
+from services import comparing
 from services.alerts import Verdict
 from services.analysts import SERVED, Analysts, Loaded
 from services.problems import InvalidQuestion, Refused, UnknownSubject
@@ -400,24 +401,29 @@ def test_what_was_judged_is_told_no_more_and_can_still_be_looked_at(office: Offi
         analysts.alert("none")
 
 
-def test_alerts_are_of_the_entity_and_time_asked_about(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.analysts.Budget", partial(Budget, least_chance=0.0))  # nothing is odd in this world
+def test_alerts_are_of_the_entity_and_time_asked_about_and_as_likely(office: Office) -> None:
+    question = AlertsQuestion(entity_id="US01", since=PAST, budget_share=1.0, per_day=3, least_chance=0.0)
     analysts = office.analysts()
-    told = analysts.alerts(AlertsQuestion(entity_id="US01", since=PAST, budget_share=1.0, per_day=3), {})
+    told = analysts.alerts(question, {})
     assert {a.entity_id for a in told.alerts} == {"US01"}
     assert all(a.known_at.date() >= PAST for a in told.alerts)
     assert told.model == "anomalies/4"
     assert told.silent == ["near_limit is silent for DE01, GB01, US01: no approval limit is set"]
-    fewer = analysts.alerts(AlertsQuestion(entity_id="US01", since=PAST, budget_share=1.0, per_day=1), {})
+    fewer = analysts.alerts(msgspec.structs.replace(question, per_day=1), {})
     assert 0 < len(fewer.alerts) < len(told.alerts)
     assert fewer.documents == told.documents < analysts.alerts(AlertsQuestion(), {}).documents
+    middle = told.alerts[len(told.alerts) // 2].chance
+    surer = analysts.alerts(msgspec.structs.replace(question, least_chance=middle), {})
+    assert surer.alerts == [a for a in told.alerts if a.chance >= middle]
+    assert 0 < len(surer.alerts) < len(told.alerts)
+    assert AlertsQuestion().least_chance == Budget().least_chance
 
 
 def test_documents_are_compared_once_however_often_one_asks(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     scored: list[int] = []
     compared: list[int] = []
     monkeypatch.setattr(AnomalyModel, "scored", counting(AnomalyModel.scored, scored))
-    monkeypatch.setattr(anomaly_desk, "compared", counting(comparisons.compared, compared))
+    monkeypatch.setattr(comparing, "compared", counting(comparisons.compared, compared))
     analysts = office.analysts()
     told = analysts.alerts(AlertsQuestion(), {})
     analysts.alerts(AlertsQuestion(entity_id="US01", since=PAST), settled(told.alerts[0].alert_id))
@@ -425,12 +431,35 @@ def test_documents_are_compared_once_however_often_one_asks(office: Office, monk
     assert (len(scored), len(compared)) == (1, 1)
 
 
+def test_new_analysts_take_over_what_rests_on_nothing_new(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[int] = []
+    drawn: list[int] = []
+    monkeypatch.setattr(comparing, "compared", counting(comparisons.compared, compared))
+    monkeypatch.setattr(analysts_module, "look_ahead", counting(forecast.look_ahead, drawn))
+
+    def asked(analysts: Analysts) -> tuple[int, int]:
+        """How often documents were compared and cash drawn, once this one was asked."""
+        analysts.alerts(AlertsQuestion(), {})
+        analysts.cash_forecast(CashQuestion(weeks=1))
+        return len(compared), len(drawn)
+
+    def promoted(name: str) -> dict[str, Loaded]:
+        return office.models | {name: Loaded(version(name), office.models[name].model)}
+
+    first = office.analysts()
+    assert asked(first) == (1, 1)
+    assert asked(first.renewed(promoted(CREDIT_RISK), office.book)) == (1, 1)
+    assert asked(first.renewed(promoted(PAYMENT_DATE), office.book)) == (1, 2)
+    assert asked(first.renewed(promoted(ANOMALIES), office.book)) == (2, 2)
+    assert asked(first.renewed(office.models, Book(office.book.facts))) == (3, 3)
+
+
 def counting(function: Callable[..., Any], calls: list[int]) -> Callable[..., Any]:
     """`function`, which leaves a mark in `calls` at each call."""
 
-    def counted(*values: Any) -> Any:
+    def counted(*values: Any, **named: Any) -> Any:
         calls.append(1)
-        return function(*values)
+        return function(*values, **named)
 
     return counted
 

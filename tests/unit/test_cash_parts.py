@@ -22,7 +22,7 @@ from models.cash.dilution import fit_dilution
 from models.cash.forecast import LookAhead, look_ahead
 from models.cash.fx import group_rates
 from models.cash.model import CashModel, fit_cash
-from models.cash.new_business import Profile, fit_profile, replicas
+from models.cash.new_business import MOST_REPLICAS, Profile, _thinned, fit_profile, replicas
 from models.cash.open_items import open_items
 from models.cash.receipts import receipts_after
 from models.cash.scenarios import Delay, Rate, Resolved, Scenario, Terms
@@ -95,6 +95,18 @@ def test_an_allocation_taken_back_counts_against(drawn_facts: Draw) -> None:
     came = receipts_after(facts, at(10), Book(facts).zones)
     assert dict(came.select("invoice_id", "amount_minor").iter_rows()) == {"I": -100, "J": 100}
     assert set(came["day"]) == {date(2024, 1, 10)}
+
+
+def test_cash_of_another_currency_belongs_to_no_receivable(drawn_facts: Draw) -> None:
+    facts = drawn_facts(
+        invoice="invoice_id | owed\nI | 20:100\nJ | 20:100",
+        allocation="""invoice_id | date | amount_minor | currency
+            I | 12 | 90 | EUR
+            I | 12 | 10 | EUR
+            J | 12 | 9000 | USD""",
+    )
+    assert receipts_after(facts, at(10), Book(facts).zones)["amount_minor"].to_list() == [100]
+    assert fit_dilution(Book(facts), at(30)).cash_share == {"E": 1.0}
 
 
 # --- open receivables ---------------------------------------------------------------------------------------------
@@ -177,6 +189,20 @@ def test_open_orders_become_cash_once(drawn_facts: Draw) -> None:
     assert claims.median_day.tolist() == [1 + 30, 2 + 30]
 
 
+def test_what_is_left_of_an_order_billed_in_part_is_still_to_come(drawn_facts: Draw) -> None:
+    facts = drawn_facts(
+        order="order_id | order_date | amount_minor | status\nO | 1 | 100 | open\nP | 1 | 100 | open",
+        invoice="""invoice_id | order_id | issue_date | owed | currency
+            I | O | 4 | 34:70 | EUR
+            J | P | 4 | 34:60 | EUR
+            K | P | 5 | 35:40 | EUR
+            L | O | 5 | 35:30 | USD""",
+    )
+    book = Book(facts)
+    claims = order_claims(book, OnDue(), at(10), fit_billing(book, at(10)), fit_dilution(book, at(10)))
+    assert claims.head.select("invoice_id", "amount_minor").rows() == [("O", 30)], "P is billed, whatever its status"
+
+
 def test_without_orders_nothing_is_expected_of_them(drawn_facts: Draw) -> None:
     book = Book(many(drawn_facts))
     billing = fit_billing(book, at(190))
@@ -214,6 +240,45 @@ def test_replicas_move_by_whole_quarters() -> None:
     assert moved["copies"].to_list() == pytest.approx([0.3 / 0.7, 0.4 / 0.7, 0.4 / 0.7])
 
 
+def test_a_young_entity_repeats_its_own_quarters_whatever_the_others_have(drawn_facts: Draw) -> None:
+    old = "\n".join(f"A{d} | E | {d} | {d + 10}:1000" for d in range(1, 400, 7))
+    young = "\n".join(f"B{d} | F | {d} | {d + 10}:1000" for d in range(295, 400, 7))
+    book = Book(drawn_facts(invoice=f"invoice_id | entity_id | issue_date | owed\n{old}\n{young}"))
+    new = ahead(book, 400).claims.head.filter(pl.col("component") == NEW)
+    copies = dict(new.group_by("entity_id").agg(pl.col("copies").sum()).iter_rows())
+    assert copies["F"] == pytest.approx(13, abs=0.1), "not 40 % of it, for the three quarters that it was not there"
+
+
+def test_a_small_series_is_not_thinned_away() -> None:
+    """Five thousand replicas are too many to draw; of the other currency's twenty some stay, and stand for all."""
+    known = pl.DataFrame({"copies": [0.1] * 5_020, "currency": ["EUR"] * 5_000 + ["USD"] * 20}).with_columns(
+        entity_id=pl.lit("E"), invoice_id=pl.int_range(5_020).cast(pl.String), instalment=1, issue_date=pl.lit(FIRST)
+    )
+    for seed in range(20):
+        kept = _thinned(known, seed)
+        copies = dict(kept.group_by("currency").agg(pl.col("copies").sum()).iter_rows())
+        assert copies == {"EUR": pytest.approx(500.0), "USD": pytest.approx(2.0)}
+        assert len(kept) <= MOST_REPLICAS + 2
+    assert _thinned(known, 3).equals(_thinned(known, 3))
+
+
+def test_no_new_business_is_no_silent_zero(drawn_facts: Draw) -> None:
+    invoices = "\n".join(f"I{d} | {d} | {d + 10}:1000" for d in range(1, 60))
+    paid = "\n".join(f"I{d} | {d + 1} | 1000" for d in range(1, 50))
+    book = Book(
+        drawn_facts(
+            invoice=f"invoice_id | issue_date | owed\n{invoices}",
+            allocation=f"invoice_id | date | amount_minor\n{paid}",
+        )
+    )
+    (series,) = ahead(book, 60).forecast().series
+    assert series.total is not None
+    assert (series.availability, series.total.new_business_minor) == ("full", 0)
+    assert series.availability_reason == (
+        "no business not yet booked is foretold: the entity has no invoices of a whole quarter to go by"
+    )
+
+
 # --- the whole ----------------------------------------------------------------------------------------------------
 
 
@@ -249,6 +314,7 @@ def test_a_series_with_nothing_settled_is_not_answered(drawn_facts: Draw) -> Non
     assert usd.availability_reason == "0 settled receivables in this currency; a forecast needs 5 or more"
     assert told.group is not None
     assert told.group.left_out == ("E/USD",)
+    assert told.group.availability_reason == "left out: E/USD (without a forecast)"
     assert told.group.total == eur.total
 
 
@@ -257,7 +323,27 @@ def test_a_missing_rate_leaves_a_currency_out_and_says_so(drawn_facts: Draw) -> 
     group = ahead(book, 190).forecast(group="USD").group
     assert group is not None
     assert (group.availability, group.total, group.left_out) == ("none", None, ("E/EUR",))
-    assert group.availability_reason == "left out, without a rate to USD or a forecast: E/EUR"
+    assert group.availability_reason == "left out: E/EUR (without a rate to USD known)"
+
+
+def test_days_of_the_group_are_the_same_days_everywhere(drawn_facts: Draw) -> None:
+    """At 22:00 UTC it is tomorrow already in one of two entities: its first day is the group's second."""
+    west, east = (many(drawn_facts).tables[name] for name in ("invoice", "allocation"))
+    facts = drawn_facts(entity="entity_id | currency | time_zone\nE | EUR | UTC\nF | EUR | Asia/Tokyo")
+    both = {
+        "invoice": pl.concat([west, west.with_columns(entity_id=pl.lit("F"))]),
+        "allocation": pl.concat([east, east.with_columns(entity_id=pl.lit("F"))]),
+        "entity": facts.tables["entity"],
+    }
+    book, late = Book(Facts.of(both)), at(190) + timedelta(hours=22)
+    seen = look_ahead(book, OnDue(), fit_cash(book, late, []), late, draws=100, seed=3)
+    told = seen.forecast(group="EUR")
+    assert told.group is not None
+    assert [s.daily[0].first_day for s in told.series] == [at(190).date(), at(191).date()]
+    cash = {(d.first_day, d.open_minor) for d in told.group.daily if d.open_minor}
+    due = [{(d.first_day, d.open_minor) for d in s.daily if d.open_minor} for s in told.series]
+    assert {day for day, _ in cash} == {day for one in due for day, _ in one}
+    assert sum(minor for _, minor in cash) == sum(minor for one in due for _, minor in one)
 
 
 def test_rates_lead_straight_back_and_over_one_in_between(drawn_facts: Draw) -> None:
@@ -288,6 +374,29 @@ def test_a_delay_moves_cash_and_loses_none_within_the_horizon(drawn_facts: Draw)
     assert (np.flatnonzero(late) - np.flatnonzero(base)).tolist() == [20]
 
 
+def test_paying_earlier_brings_in_what_came_after_the_horizon(drawn_facts: Draw) -> None:
+    """Invoices of the last two months of the horizon are paid after it; a month earlier, half of them are not."""
+    weeks = range(1, 400, 7)
+    book = Book(
+        drawn_facts(
+            invoice="invoice_id | issue_date | owed\n" + "\n".join(f"I{d} | {d} | {d + 60}:1000" for d in weeks)
+        )
+    )
+    base, sooner = (ahead(book, 400, scenario=s) for s in (None, Scenario(terms=(Terms("E", -30),))))
+    new = (base.claims.head["component"] == NEW).to_numpy()
+    issued = base.claims.head["from_day"].to_numpy()[new]
+    assert (sooner.claims.median_day[new] == np.minimum(issued + 30, HORIZON_DAYS)).all()
+    assert (sooner.claims.median_day[new] < base.claims.median_day[new])[issued < 60].all()
+
+
+def test_nobody_pays_before_there_is_an_invoice(drawn_facts: Draw) -> None:
+    book = Book(many(drawn_facts))
+    claims = ahead(book, 197, scenario=Scenario(delay=(Delay("E", "A", -40),))).claims
+    new = (claims.head["component"] == NEW).to_numpy()
+    assert new.any()
+    assert (claims.median_day[new] == claims.head["from_day"].to_numpy()[new]).all(), "due in 10 days: at once"
+
+
 def test_terms_change_what_is_not_invoiced_only(drawn_facts: Draw) -> None:
     book = Book(many(drawn_facts))
     base, longer = (ahead(book, 197, scenario=s).claims for s in (None, Scenario(terms=(Terms("E", 30),))))
@@ -310,6 +419,40 @@ def test_a_rate_of_the_scenario_counts(drawn_facts: Draw) -> None:
     group = seen.forecast(group="USD").group
     assert group is not None
     assert group.rates == {"EUR": 1.5}
+
+
+def test_a_dispute_about_what_is_paid_cannot_be_resolved(drawn_facts: Draw) -> None:
+    facts = many(drawn_facts, dispute="dispute_id | invoice_id | opened_on | status\nD | I1 | 185 | open")
+    with pytest.raises(NotFound, match="'D' is about 'I1', of which nothing is open"):
+        ahead(Book(facts), 190, scenario=Scenario(resolve=(Resolved("E", ("D",), at(230).date()),)))
+
+
+@pytest.mark.parametrize(
+    ("group", "said"),
+    [
+        (None, "its rates lead to USD, and no group currency is asked for; ask for one of them"),
+        ("GBP", "its rates lead to USD, and the group currency asked for is GBP"),
+    ],
+)
+def test_rates_that_would_change_nothing_are_refused(drawn_facts: Draw, group: str | None, said: str) -> None:
+    seen = ahead(Book(many(drawn_facts)), 190, scenario=Scenario(fx=(Rate("EUR", "USD", 1.5),)))
+    with pytest.raises(BadSetting, match=said):
+        seen.forecast(group=group)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Rate("EUR", "EUR", 1.5), "a rate from EUR to EUR; allowed: two different currencies"),
+        (lambda: Rate("EUR", "USD", 0.0), "the rate from EUR to USD is 0.0; allowed: above 0"),
+        (lambda: Delay("E", "A", -92), "days is -92; allowed: -91 .earlier. or more"),
+        (lambda: Resolved("E", (), FIRST), "resolve names no dispute; allowed: the ids of one or more"),
+        (lambda: Terms("E", -92), "days is -92; allowed: -91 .earlier. or more"),
+    ],
+)
+def test_a_change_that_cannot_be_is_refused(make: Callable[[], object], said: str) -> None:
+    with pytest.raises(BadSetting, match=said):
+        make()
 
 
 @pytest.mark.parametrize(
@@ -424,6 +567,19 @@ def test_why_a_forecast_was_off(drawn_facts: Draw) -> None:
     assert told.timing_minor == pytest.approx(1000, abs=2), "it came after the period"
     assert told.disputes_minor == pytest.approx(1000, abs=2)
     assert sum(told.parts_minor.values()) == told.forecast_minor - told.actual_minor
+
+
+def test_the_rest_of_a_part_payment_is_a_matter_of_time(drawn_facts: Draw) -> None:
+    facts = many(drawn_facts)
+    seen = ahead(Book(facts), 191)
+    more = drawn_facts(
+        allocation="allocation_id | invoice_id | date | amount_minor\nx | I183 | 195 | 600\ny | I183 | 215 | 400"
+    )
+    later = Facts.of({**facts.tables, "allocation": pl.concat([facts.tables["allocation"], more.tables["allocation"]])})
+    early, whole = (decompose(seen, Book(later), at(day).date())[0] for day in (205, 230))
+    base = early.timing_minor - 400
+    assert base == pytest.approx(1000, abs=2), "I190, which nobody paid"
+    assert (early.amount_minor, whole.amount_minor) == (0, 0)
 
 
 def test_a_period_beyond_the_forecast_is_refused(drawn_facts: Draw) -> None:

@@ -15,10 +15,11 @@ from features.errors import BadInput, BadSetting
 from features.exposures import exposures, open_orders
 from features.facts import Facts
 from models.credit.answers import CreditScore, availability_of
+from models.credit.blocked import BlockedOrder, blocked_orders
 from models.credit.counterfactuals import CHANGES, counterfactuals
 from models.credit.losses import LossSettings, expected_losses
 from models.credit.opinions import ScoredCustomers, own_lgd
-from models.credit.policy import BlockedOrder, CreditLimit, LimitSettings, blocked_orders, credit_limits
+from models.credit.policy import CreditLimit, LimitSettings, credit_limits
 from models.credit.scale import Scale, grade
 from models.credit.scorer import CreditScorer
 from pipelines.credit_commands import used_words
@@ -216,6 +217,38 @@ def test_orders_that_do_not_fit_are_blocked_and_a_later_smaller_one_may_fit(
     assert [(order.order_id, order.why) for order in blocked] == [
         ("S2", "8,000.00 EUR over the limit of 10,000 EUR"),
     ]
+
+
+def test_orders_are_converted_as_a_sum_so_that_what_fits_to_the_cent_fits(drawn_facts: Draw, instant: Instant) -> None:
+    """Two orders of 0.01 USD at 0.7 are 0.01 EUR together, and would be 0.02 one by one."""
+    facts = drawn_facts(
+        invoice="invoice_id | customer_id | issue_date | owed\nI | A | 5 | 35:99998",
+        order="order_id | customer_id | order_date | currency | amount_minor | status\n"
+        + "".join(f"S{k} | A | {5 + k} | USD | 1 | open\n" for k in (1, 2, 3, 4)),
+        fx_rate="currency | day | rate\nUSD | 1 | 0.7",
+    )
+    book, frame, held = asked(facts, instant("40"))
+    orders = open_orders(frame, book.facts, book.masters)
+    (limit,) = credit_limits(frame, [score()], held, {"E": "EUR"}, SETTINGS)
+    assert limit.exposure_minor == 99_998 + 3, "0.04 USD are 0.028 EUR"
+    for at_most, blocked in ((100_001, []), (100_000, ["S4"]), (99_999, ["S3", "S4"])):
+        told = blocked_orders(orders, [replace(limit, limit_minor=at_most)], SETTINGS)
+        assert [order.order_id for order in told] == blocked
+    assert told[-1].why == "0.01 EUR over the limit of 999 EUR"
+
+
+def test_an_order_in_a_currency_without_cents_says_what_is_over_without_cents() -> None:
+    told = {
+        "entity_id": "E",
+        "customer_id": "A",
+        "order_id": "S",
+        "currency": "JPY",
+        "unbilled_minor": 150,
+        "rate": 1.0,
+    }
+    limit = CreditLimit("E", "A", "JPY", "full", None, 0.01, 1_150, 1_000, "risk", 1.15, None, None)
+    (order,) = blocked_orders(pl.DataFrame([told]), [limit], SETTINGS)
+    assert order.why == "150 JPY over the limit of 1,000 JPY"
 
 
 def test_what_counts_as_exposure_can_be_switched(drawn_facts: Draw, instant: Instant) -> None:

@@ -1,5 +1,6 @@
 """Portfolio mappings and tables that cannot be used, and what is said of them; which model can be trained."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from models.credit.cross_validation import cross_validate
 from models.credit.portfolio_features import columns
 from models.credit.portfolio_model import PortfolioModel, train_portfolio
 from models.credit.risk_model import CreditRiskModel
+from pipelines.cli import run
 from pipelines.credit_tables import load_portfolio, parse_portfolio, read_portfolio, shipped_portfolios
 from pipelines.trainers import TRAINERS, run_training
 
@@ -89,7 +91,6 @@ def test_a_missing_column_suffix_or_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("reason: size, ", "", None),
         ("reasons: {late: late, size: size}", "reasons: {late: late}", "reason 'size' has no words; allowed: late"),
         ("numbers: [{column: size, reason: size}]", "numbers: [{column: who, reason: size}]", "'who' is used 2 times"),
         ("columns: [m1, m2, m3]", "columns: [m1]", "series 'late' has one column; allowed: two or more"),
@@ -107,11 +108,55 @@ def test_a_missing_column_suffix_or_file_is_named(tmp_path: Path) -> None:
         ("at_least: 0,", "at_least: 0, risk: rises,", "its risk rises, and a trend can move against that"),
     ],
 )
-def test_a_mapping_that_cannot_work_is_refused(old: str, new: str, said: str | None) -> None:
-    assert said is None or old in SPEC
-    if said is not None:
-        with pytest.raises(BadSetting, match=f"^s.yaml: .*({said})"):
-            parse_portfolio(SPEC.replace(old, new), "s.yaml")
+def test_a_mapping_that_cannot_work_is_refused(old: str, new: str, said: str) -> None:
+    assert old in SPEC
+    with pytest.raises(BadSetting, match=f"^s.yaml: .*({said})"):
+        parse_portfolio(SPEC.replace(old, new), "s.yaml")
+
+
+def rows(endings: list[str]) -> str:
+    return "".join(f"r{k},{ended},2,x,{k % 4},0,{k % 2}\n" for k, ended in enumerate(endings))
+
+
+MIXED = ["lost", "paid"] * 40
+
+
+@pytest.mark.parametrize(
+    ("table", "mapping", "said"),
+    [
+        (rows(MIXED), "portfolio: [", r"m.yaml: not valid YAML"),
+        (rows(MIXED), "", r"m.yaml: is empty; allowed: keys portfolio, id, target"),
+        (rows(MIXED), SPEC.replace("target:", "targets:"), r"m.yaml line 4: unknown key 'targets'; .*mean 'target'"),
+        (rows(MIXED), SPEC.replace("id: who", "id: whom"), r"t.csv: no column 'whom'; it has: .*did you mean 'who'"),
+        (rows(MIXED), SPEC.replace("count_above: [1]", "count_above: [one]"), r"line 9: .*'one'; allowed: a number"),
+        (rows(["paid"] * 60), SPEC, r"t.csv: ended is never 'lost', which the mapping calls bad; it holds: 'paid'"),
+        (rows(["lost"] * 60), SPEC, r"t.csv: 0 of 60 rows did not go into default: .*; allowed: 25 or more"),
+        (rows([*MIXED, "NaN"]), SPEC, r"t.csv: row 81: ended is missing; allowed: a value in every row"),
+        (rows([*MIXED, ""]), SPEC, r"t.csv: row 81: ended is missing; allowed: a value in every row"),
+        (rows(MIXED) + rows(["lost"]), SPEC, r"t.csv row 1: who is 'r0' more than once; allowed: one row an id"),
+        (rows(["lost"] * 24 + ["paid"] * 60), SPEC, r"24 of 84 rows went into default: .*hold a fold of 5 back"),
+        (rows(["lost"] * 60 + ["paid"] * 24), SPEC, r"24 of 84 rows did not go into default: .*hold a fold of 5 back"),
+        ("", SPEC, r"t.csv: 0 of 0 rows went into default"),
+    ],
+)
+def test_a_training_that_cannot_be_ends_with_what_is_wrong_and_registers_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], table: str, mapping: str, said: str
+) -> None:
+    (tmp_path / "t.csv").write_text(HEADER + table)
+    (tmp_path / "m.yaml").write_text(mapping)
+    asked = ["--data", str(tmp_path / "t.csv"), "--mapping", str(tmp_path / "m.yaml")]
+    places = ["--mlruns", str(tmp_path / "mlruns"), "--report", str(tmp_path / "report")]
+    assert run(["train", "credit-risk", *asked, *places]) == 2
+    assert re.search(said, " ".join(capsys.readouterr().err.split()))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.yaml", "t.csv"]
+
+
+def test_a_target_that_is_not_a_number_is_missing_even_where_the_mapping_says_otherwise(tmp_path: Path) -> None:
+    spec = parse_portfolio(SPEC.replace("bad: lost", 'bad: "1.0"') + "missing: [none]\n", "shop.yaml")
+    table = read(tmp_path, rows(MIXED)).with_columns(ended=pl.Series([1.0, 0.0] * 39 + [1.0, float("nan")]))
+    table.write_parquet(tmp_path / "t.parquet")
+    with pytest.raises(BadInput, match="row 80: ended is missing"):
+        train_portfolio(read_portfolio(tmp_path / "t.parquet", spec), spec, seed=1)
 
 
 def test_every_shipped_portfolio_is_sound_and_a_wrong_name_is_told_the_right_one() -> None:

@@ -10,7 +10,7 @@ from features.book import Book
 from features.catalogue import FAMILIES
 from features.customer_catalogue import FALLS, FREE, NOT_READ, RISES, customer_catalogue, direction
 from features.customer_events import losses, unapplied
-from features.customers import DefaultRule
+from features.customers import DefaultRule, default_spans
 from features.errors import BadSetting, NotFound
 from features.exposures import exposures, open_orders
 from features.facts import Facts
@@ -391,7 +391,7 @@ def test_exposure_is_told_per_currency_and_a_missing_rate_is_null(drawn_facts: D
     told = {row["currency"]: (row["open_minor"], row["home_open_minor"]) for row in rows.iter_rows(named=True)}
     assert told == {"EUR": (1000, 1000), "USD": (600, 300), "JPY": (90, None)}
     (order,) = open_orders(subjects, book.facts, book.masters).to_dicts()
-    assert (order["unbilled_minor"], order["home_unbilled_minor"]) == (200, 100)
+    assert (order["unbilled_minor"], order["rate"], order["entity_currency"]) == (200, 0.5, "EUR")
 
 
 def test_an_lgd_is_read_off_closed_defaults_once_there_are_enough(drawn_facts: Draw, instant: Instant) -> None:
@@ -442,3 +442,31 @@ def test_outcomes_are_no_signals() -> None:
 def test_a_rule_that_cannot_be_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(BadSetting, match=f"{next(iter(wrong))} is .*; allowed"):
         DefaultRule(**wrong)
+
+
+def test_who_is_in_default_is_worked_out_for_those_asked_about_alone(drawn_facts: Draw) -> None:
+    """Also of an invoice that went from one customer to another with its write-off, told twice."""
+    facts = drawn_facts(
+        invoice="""
+        invoice_id | customer_id | issue_date | known_at | owed
+        I          | A           | 5          | 5        | 20:1000
+        I          | B           | 5          | 60       | 20:1000
+        K          | B           | 5          | 5        | 400:1000
+        L          | C           | 5          | 5        | 20:1000
+        """,
+        allocation="""
+        invoice_id | date | known_at | amount_minor | kind
+        I          | 50   | 50       | 1000         | write_off
+        I          | 50   | 70       | 900          | write_off
+        """,
+        customer_attribute="customer_id | name | day | value\nC | insolvent | 30 | 1\nA | insolvent | 40 | 1",
+    )
+    book = Book(facts)
+    every = pl.DataFrame({"entity_id": ["E"] * 3, "customer_id": ["A", "B", "C"]})
+    spans = default_spans(every, book.facts, book.states, book.masters, RULE)
+    assert set(spans["default_cause"]) == {"overdue", "written_off", "insolvent"}
+    for (customer,), theirs in spans.group_by("customer_id"):
+        one = every.filter(customer_id=customer)
+        told = default_spans(one, book.facts, book.states, book.masters, RULE)
+        order = spans.columns
+        assert told.sort(order).equals(theirs.sort(order)), "alone as among many, and nobody else"

@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,15 @@ import pytest
 from sqlalchemy import Connection, create_engine, text
 
 from features.book import Book
-from features.errors import BadSetting, SourceError, SourceRefused, StateError
+from features.errors import BadInput, BadSetting, SourceError, SourceRefused, StateError
 from features.facts import Facts
 from features.kpis.ageing import ageing
 from features.kpis.engine import collection_kpis
+from models.champion import ModelVersion
 from pipelines.marts import files, postgresql
 from pipelines.marts.build import Marts, marts
 from pipelines.marts.catalogue import MARTS
+from pipelines.marts.export import hindsight
 from pipelines.marts.files import write_folder
 from pipelines.marts.keys import surrogate, with_key
 from pipelines.marts.postgresql import write_postgresql
@@ -99,9 +101,50 @@ def prediction(row: dict[str, Any]) -> Prediction:
     )
 
 
+def version(learnt_before: datetime | None, until: date = TODAY) -> ModelVersion:
+    return ModelVersion(
+        name="payment-date",
+        version=3,
+        run_id="r",
+        folder="f",
+        files={},
+        data_window=(date(2024, 1, 1), until),
+        lake_versions={},
+        learnt_before=learnt_before,
+    )
+
+
+def predicted(book: Book, model: ModelVersion, day: date = TODAY) -> Marts:
+    subjects = pl.concat([book.open_receivables(book.day_start(day, e), e) for e in book.zones["entity_id"]])
+    return marts(book, day, [prediction(row) for row in subjects.iter_rows(named=True)], model)
+
+
+def test_a_prediction_says_which_model_made_it_and_whether_that_saw_what_came_after(book: Book) -> None:
+    last = max(book.day_start(TODAY, e) for e in book.zones["entity_id"])
+    (clean,) = [predicted(book, version(min(book.day_start(TODAY, e) for e in book.zones["entity_id"])))]
+    assert clean["fact_prediction"]["model_saw_later"].unique().to_list() == [False]
+    assert list(hindsight(clean)) == []
+    late = last + timedelta(milliseconds=1)
+    knowing = predicted(book, version(late))
+    assert knowing["fact_prediction"]["model_saw_later"].unique().to_list() == [True]
+    assert knowing["fact_prediction"]["model_learnt_before"].unique().to_list() == [late]
+    (words,) = hindsight(knowing)
+    assert words.startswith("payment-date/3 learnt until 2026-01-05")
+    assert "no fair forecast" in words
+
+
+def test_a_model_that_does_not_say_until_when_it_learnt_is_judged_by_its_data_as_far_as_that_goes(book: Book) -> None:
+    later = predicted(book, version(None, until=TODAY))
+    assert later["fact_prediction"]["model_saw_later"].unique().to_list() == [True]
+    assert "learnt from later days" in next(iter(hindsight(later)))
+    earlier = predicted(book, version(None, until=TODAY - timedelta(days=1)))
+    assert earlier["fact_prediction"]["model_saw_later"].unique().to_list() == [None]
+    assert "does not say until when it learnt" in next(iter(hindsight(earlier)))
+
+
 def test_predictions_point_to_the_receivables_that_they_are_about(book: Book) -> None:
     subjects = pl.concat([book.open_receivables(book.day_start(TODAY, e), e) for e in book.zones["entity_id"]])
-    told = marts(book, TODAY, [prediction(row) for row in subjects.iter_rows(named=True)], "payment-date/3")
+    told = predicted(book, version(None))
     rows = told["fact_prediction"]
     assert rows.height == subjects.height
     assert rows["model"].unique().to_list() == ["payment-date/3"]
@@ -309,6 +352,8 @@ def test_a_second_export_replaces_the_tables_and_keeps_their_readers(star: Marts
         ask(f"GRANT SELECT ON duecast.fact_kpi TO {role}", rows=False)
     ask("GRANT USAGE ON SCHEMA duecast TO PUBLIC", rows=False)
     ask("GRANT SELECT ON duecast.fact_invoice TO PUBLIC", rows=False)
+    ask("DO $$ BEGIN CREATE ROLE narrow; EXCEPTION WHEN duplicate_object THEN NULL; END $$", rows=False)
+    ask("GRANT SELECT (customer_key, segment) ON duecast.dim_customer TO narrow", rows=False)
     write_postgresql({**star, "fact_order": star["fact_order"].head(0)}, database)
     assert ask("SELECT count(*) FROM duecast.fact_order") == [(0,)]
     public = "SELECT count(*) FROM aclexplode(({})) g WHERE g.grantee = 0"
@@ -320,6 +365,8 @@ def test_a_second_export_replaces_the_tables_and_keeps_their_readers(star: Marts
         "SELECT has_table_privilege('the bi', 'duecast.fact_kpi', 'SELECT'),"
         " has_schema_privilege('the bi', 'duecast', 'USAGE')"
     ) == [(True, True)]
+    of_columns = "SELECT has_column_privilege('narrow', 'duecast.dim_customer', '{}', 'SELECT')"
+    assert [ask(of_columns.format(name)) for name in ("segment", "name")] == [[(True,)], [(False,)]]
     assert ask("""SELECT has_table_privilege('the %s "bi"', 'duecast.fact_kpi', 'SELECT')""") == [(True,)]
     assert ask("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'duecast%'") == [("duecast",)]
 
@@ -370,6 +417,24 @@ def test_a_connection_that_breaks_midway_is_said_and_the_old_tables_stand(
     with pytest.raises(SourceError, match="the tables that were there stand"):
         write_postgresql(star, database)
     assert ask("SELECT count(*) FROM duecast.fact_kpi") == [(star["fact_kpi"].height,)]
+
+
+def test_tables_with_row_security_are_never_replaced_by_open_ones(star: Marts, database: str, ask: Ask) -> None:
+    write_postgresql(star, database)
+    ask("ALTER TABLE duecast.fact_kpi ENABLE ROW LEVEL SECURITY", rows=False)
+    with pytest.raises(BadSetting, match=r"duecast.fact_kpi has row security.*allowed: tables without"):
+        write_postgresql(star, database)
+    assert ask("SELECT relrowsecurity FROM pg_class WHERE oid = 'duecast.fact_kpi'::regclass") == [(True,)]
+
+
+def test_a_text_that_postgresql_cannot_hold_is_named_and_the_old_tables_stand(
+    star: Marts, database: str, ask: Ask
+) -> None:
+    write_postgresql(star, database)
+    odd = star["dim_customer"].with_columns(name=pl.lit("A\0B"))
+    with pytest.raises(BadInput, match=r"dim_customer.name of customer_key \d+ is 'A\\x00B': PostgreSQL holds no NUL"):
+        write_postgresql({**star, "dim_customer": odd}, database)
+    assert tables(ask) == sorted((mart.name,) for mart in MARTS)
 
 
 def test_readers_never_see_half(star: Marts, database: str, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,12 +6,14 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from features.book import Book
 from features.errors import BadSetting, NotFound
 from features.facts import Facts
 from features.kpis.ageing import ageing
+from features.kpis.buckets import LABELS
 from features.kpis.loss_rates import LossRates, derived_rates
 from features.kpis.provision import provision, provisioned, total
 from features.lake import Lake
@@ -44,6 +46,8 @@ def test_the_golden_matrix(drawn_facts: Draw, day: Day) -> None:
         "credit_minor": 0,
         "provision_minor": 52_650_000,  # 526,500.00
         "missing_minor": 0,
+        "availability": "full",
+        "availability_reason": None,
     }
 
 
@@ -53,7 +57,9 @@ def test_a_bucket_without_a_rate_has_no_provision_and_says_so(drawn_facts: Draw,
     oldest = cells.filter(bucket="90+").row(0, named=True)
     assert (oldest["provision_minor"], oldest["availability"]) == (None, "none")
     assert oldest["availability_reason"] == "90+: no loss rate is given"
-    assert total(cells).select("provision_minor", "missing_minor").row(0) == (None, 100_000_000)
+    summed = total(cells).row(0, named=True)
+    assert (summed["provision_minor"], summed["missing_minor"]) == (None, 100_000_000)
+    assert (summed["availability"], summed["availability_reason"]) == ("none", "90+: no loss rate is given")
     nobody = provision(book, day("131"), [LossRates({"90+": Decimal(1)}, entity_id="F")])
     assert set(nobody.filter(availability="none")["availability_reason"].str.slice(-17)) == {"loss rates fit it"}
 
@@ -139,8 +145,18 @@ def test_a_past_that_does_not_show_it_is_said_and_what_never_rolled_is_noted(dra
     assert cells["availability"].to_list() == ["partial", "none", "full", "full", "full"]
     assert provision(book, day("101"), [LossRates({"current": Decimal(0)})])["availability"][0] == "full"  # as told
     assert "the rate is 0" in str(cells["availability_reason"][0])
+    assert total(cells).select("availability", "provision_minor").row(0) == ("none", None), "the worst of its cells"
     (given,) = derived_rates(book, day("101"), steps=3, oldest_rate=Decimal("0.4"))
     assert given.rates["90+"] == Decimal("0.4")
+
+
+def test_a_sum_of_what_is_partial_is_partial_and_says_each_reason_once(drawn_facts: Draw, day: Day) -> None:
+    aged = ageing(Book(drawn_facts(invoice=LEDGER)), day("101"))
+    why = {"current": "the past shows no loss", "1-30": "the past shows no loss", "90+": "nothing owed: not said"}
+    rates = [LossRates(dict.fromkeys(LABELS, Decimal("0.01")), notes=why)]
+    summed = total(pl.concat([provisioned(aged, rates), provisioned(aged, rates)])).row(0, named=True)
+    assert (summed["availability"], summed["provision_minor"]) == ("partial", 2 * 14_500_000)
+    assert summed["availability_reason"] == "current: the past shows no loss; 1-30: the past shows no loss"
 
 
 def test_what_was_written_off_before_a_look_is_not_lost_of_what_was_owed_then(drawn_facts: Draw, day: Day) -> None:
@@ -187,19 +203,27 @@ exceptions:
 def test_a_file_of_rates(tmp_path: Path) -> None:
     path = tmp_path / "rates.yaml"
     path.write_text(RATES)
-    (everybody, retail), factor = read_rates(path)
-    assert (everybody.rates, factor) == (GOLDEN.rates, Decimal("1.1"))
+    given = read_rates(path)
+    everybody, retail = given.rates
+    assert (everybody.rates, given.factor) == (GOLDEN.rates, Decimal("1.1"))
     assert (retail.entity_id, retail.segment, retail.rates) == ("E", "retail", {"current": Decimal("0.02")})
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("rates: {current: much}", "current is 'much'; allowed: a share such as 0.015"),
-        ("rates: {current: 150 %}", "loss rate of current is 1.5"),
-        ("rates: {0-30: 1 %}", "there is no bucket '0-30'"),
-        ("rate: {current: 1 %}", "rate"),
-        ("rates: {current: 1 %}\nforward_looking_factor: 0", "forward-looking factor is 0"),
+        ("rates:\n  current: much", r"rates.yaml line 2: rates.current is 'much'; allowed: a share such as 0.015"),
+        ("rates: {current: 150 %}", r"line 1: rates.current is '150 %'; allowed: 0 to 1"),
+        ("rates: {0-30: 1 %}", r"line 1: rates.0-30: there is no bucket '0-30'; allowed: current, 1-30"),
+        (
+            RATES + "  - entity: F\n    rates: {91+: 1 %}",
+            r"line 9: exceptions\[1\].rates.91\+: there is no bucket '91\+'",
+        ),
+        ("rate: {current: 1 %}", r"line 1: unknown key 'rate'; allowed: rates"),
+        ("rates: {current: 1 %}\nforward_looking_factor: 0", r"line 2: forward_looking_factor is 0; allowed: above 0"),
+        (RATES + "  - rates: {current: 1 %}", r"line 8: exceptions\[1\] is for nobody; allowed: with an entity"),
+        (RATES + "  - {segment: retail, entity: E, rates: {}}", r"line 8: .* is for the same as exceptions\[0\]"),
+        (RATES + "  - {group: retail, rates: {}}", r"line 8: unknown key 'exceptions\[1\].group'; allowed: .*segment"),
     ],
 )
 def test_a_file_of_rates_that_is_wrong_says_where(tmp_path: Path, words: str, said: str) -> None:
@@ -207,6 +231,43 @@ def test_a_file_of_rates_that_is_wrong_says_where(tmp_path: Path, words: str, sa
     path.write_text(words)
     with pytest.raises(BadSetting, match=said):
         read_rates(path)
+
+
+BOOKS = {
+    "currency": pl.DataFrame({"entity_id": ["E", "F"], "currency": ["EUR", None]}),
+    "segment": pl.DataFrame({"entity_id": ["E", "E", "F"], "segment": ["retail", None, "trade"]}),
+}
+
+
+@pytest.mark.parametrize(
+    ("exception", "said"),
+    [
+        (
+            "segment: retial",
+            r"line 3: exceptions\[0\].segment is 'retial'; there are: retail, trade; did you mean 'ret",
+        ),
+        ("entity: F, segment: retail", r"exceptions\[0\].segment is 'retail'; there are: trade$"),
+        ("entity: e", r"exceptions\[0\].entity is 'e'; there are: E, F; did you mean 'E'"),
+        ("currency: USD", r"exceptions\[0\].currency is 'USD'; there are: EUR"),
+        ("entity: F, currency: EUR", r"exceptions\[0\].currency is 'EUR'; there are: none"),
+    ],
+)
+def test_rates_that_would_be_nobodys_are_refused(tmp_path: Path, exception: str, said: str) -> None:
+    path = tmp_path / "rates.yaml"
+    path.write_text(f"rates: {{current: 1 %}}\nexceptions:\n  - {{{exception}, rates: {{current: 2 %}}}}")
+    with pytest.raises(BadSetting, match=said):
+        read_rates(path).require_known(BOOKS, by=("segment",))
+
+
+def test_rates_of_a_segment_go_with_a_matrix_by_segment_only(tmp_path: Path) -> None:
+    path = tmp_path / "rates.yaml"
+    path.write_text(RATES)
+    given = read_rates(path)
+    given.require_known(BOOKS, by=("segment",))
+    with pytest.raises(
+        BadSetting, match=r"line 6: .*segment is 'retail', and the matrix is not by segment; .*--by seg"
+    ):
+        given.require_known(BOOKS)
 
 
 def test_a_file_of_rates_that_cannot_be_read(tmp_path: Path) -> None:
@@ -238,6 +299,6 @@ def test_the_command(
     assert "--oldest-loss does not go with --rates" in capsys.readouterr().err
     (tmp_path / "other.yaml").write_text("rates: {current: 1 %}\nexceptions: [{entity: e, rates: {current: 2 %}}]")
     assert run([*command, "--rates", str(tmp_path / "other.yaml")]) == 2
-    assert "an exception is for entity 'e'; there are: E; did you mean 'E'?" in capsys.readouterr().err
+    assert "line 2: exceptions[0].entity is 'e'; there are: E; did you mean 'E'?" in capsys.readouterr().err
     assert run(["kpis", "provision", "--as-of", "2010-01-01"]) == 0
-    assert "Nothing is known as of then" in capsys.readouterr().out
+    assert "Nothing was open then" in capsys.readouterr().out

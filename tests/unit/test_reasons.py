@@ -4,6 +4,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from features.catalogue import catalogue
 from models.reasons import FAMILIES, PAST_DUE, REST, Floats, contributions, family_of, fit_explainer, in_words
@@ -68,10 +70,25 @@ def test_reasons_are_told_largest_first_and_only_where_they_count() -> None:
     told = in_words(days, {"terms": 30.0, "due_weekday": 5.0})
     assert [(r.name, r.days) for r in told] == [("calendar", -4.0), ("usual", 1.5), ("calendar ahead", 0.25)]
     assert [r.words for r in told] == [
-        "terms of 30 days, due on a Friday",
-        "nothing settled by this customer yet",
-        REST,
+        "terms of 30 days, due on a Friday; counts for earlier",
+        "nothing settled by this customer yet; counts for later",
+        f"{REST}; counts for later",
     ]
+
+
+@given(sizes=st.lists(st.floats(0.001, 90), min_size=len(FAMILIES) + 1, max_size=len(FAMILIES) + 1), seed=st.integers())
+@settings(max_examples=50, deadline=None)
+def test_the_facts_of_a_reason_are_the_same_whichever_way_it_counts(sizes: list[float], seed: int) -> None:
+    rng = np.random.default_rng(abs(seed))
+    row = {name: float(value) for name, value in zip(NAMES, rng.integers(1, 7, len(NAMES)), strict=True)}
+    later, earlier = (
+        {r.name: r.words for r in in_words(sign * np.array(sizes), row if seed % 3 else {})} for sign in (1, -1)
+    )
+    assert len(later) == len(FAMILIES) + 1
+    for name, words in later.items():
+        facts, _, way = words.rpartition("; ")
+        assert (way, earlier[name]) == ("counts for later", f"{facts}; counts for earlier")
+        assert not {"later", "earlier"} & set(facts.split()), "a fact that claims a direction"
 
 
 def test_every_feature_belongs_to_the_family_that_tells_its_story() -> None:

@@ -5,7 +5,7 @@ import math
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import lightgbm as lgb
@@ -23,6 +23,7 @@ LINEAGE = Lineage(
     lake_versions={"invoice": 4, "allocation": 7},
     params={"seed": 7},
     metrics={"days.mae": 1.25, "late.roc_auc": 0.9},
+    learnt_before=datetime(2021, 1, 1, tzinfo=UTC),
 )
 FRAME = pl.DataFrame({"invoice_id": ["I1"], "issue_date": [date(2020, 1, 1)], "a": [1.0], "b": [None]})
 
@@ -68,10 +69,13 @@ def test_a_registered_champion_is_found_verified_and_answers_as_it_did_in_traini
     mlruns = tmp_path / "mlruns"
     (tmp_path / "report").mkdir()
     (tmp_path / "report" / "reliability.png").write_bytes(b"png")
+    begun = datetime.now(UTC)
     made = register(tiny, FRAME, replace(LINEAGE, report_folder=tmp_path / "report"), mlruns=mlruns)
 
     found = champion(mlruns)
     assert found == made
+    assert found.learnt_before == datetime(2021, 1, 1, tzinfo=UTC)
+    assert begun - timedelta(seconds=1) <= found.registered_at <= datetime.now(UTC)
     assert (found.name, found.version, found.label) == ("payment-date", 1, "payment-date/1")
     assert set(found.files) == {"hazard.txt", "about.json"}
     assert found.data_window == (date(2020, 1, 1), date(2020, 12, 31))
@@ -192,6 +196,13 @@ def test_a_damaged_manifest_is_refused(tmp_path, content):
         champion(tmp_path)
 
 
+def test_a_manifest_of_before_these_were_recorded_is_still_read(saved, tmp_path):
+    plain = msgspec.to_builtins(saved)
+    del plain["learnt_before"], plain["registered_at"]
+    (tmp_path / MANIFEST).write_bytes(msgspec.json.encode({saved.name: plain}))
+    assert champion(tmp_path) == saved
+
+
 @pytest.fixture
 def saved(tiny, tmp_path) -> ModelVersion:
     """A version on disk, made without MLflow."""
@@ -261,7 +272,7 @@ def test_the_digest_of_a_version_depends_on_every_file(saved):
 
 REGISTER_TWICE = """
 import sys
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 import lightgbm as lgb
 import polars as pl

@@ -3,17 +3,20 @@
 import logging
 import shutil
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import msgspec
+import polars as pl
 import pytest
 
 from features.lake import Lake
-from features.tables import ALLOCATION, TABLES
+from features.tables import ALLOCATION, PROMISE, TABLES
 from models import champion as champions
+from models import promises
 from models.champion import CREDIT_RISK, LOADERS, MANIFEST, PAYMENT_DATE, ModelVersion, digests
 from services import serving
+from services.comparing import scored_apart
 from services.endpoints import INLINE_EXAMPLE
 from services.inline import facts_of
 from services.problems import Refused
@@ -205,6 +208,34 @@ def test_new_facts_are_seen(champion, tmp_path, lake):
     assert states["open_minor"].to_list()[-1] == 0
 
 
+def test_how_promises_go_is_learnt_before_the_first_question(champion, tmp_path, lake, monkeypatch):
+    learnt: list[str] = []
+    learn = promises.learn_habits
+    monkeypatch.setattr(promises, "learn_habits", lambda *said: learnt.append(said[3]) or learn(*said))
+    lake.append(PROMISE, promised("INV-1003"))
+    promote(tmp_path, 1, '{"days": 5}')
+    champion.refresh()
+    assert learnt == ["inline"]
+
+    book = champion.predictor.book
+    [promise] = champion.predictor.promises.of(book.open_receivables(book.last_known()).filter(invoice_id="INV-1003"))
+    assert promise is not None
+    assert learnt == ["inline"]
+
+
+def promised(invoice_id: str) -> pl.DataFrame:
+    """A promise of all of it, made and known when it was issued."""
+    [issued] = facts_of(LEDGER).tables["invoice"].filter(invoice_id=invoice_id).rows(named=True)
+    said = {
+        "promise_id": "P",
+        "made_on": issued["issue_date"],
+        "promised_for": issued["issue_date"] + timedelta(days=9),
+        "source_id": "P",
+    }
+    row = {name: (issued | said).get(name) for name in PROMISE.schema}
+    return pl.DataFrame([row], schema=PROMISE.schema)
+
+
 def test_a_damaged_lake_leaves_the_old_facts_in_use(champion, tmp_path):
     promote(tmp_path, 1, '{"days": 5}')
     champion.refresh()
@@ -245,6 +276,7 @@ def test_another_models_promotion_is_noticed_and_payment_dates_stay_as_they_are(
     assert champion.analysts.models[PAYMENT_DATE] is analysts.models[PAYMENT_DATE]
     assert champion.analysts.book is before.book
     assert CREDIT_RISK not in analysts.models, "a question keeps the analysts that it began with"
+    assert champion.analysts.scores is analysts.scores is scored_apart, "predictions wait for no comparison"
 
 
 def test_a_damaged_other_model_is_refused_once_and_everything_else_goes_on(champion, tmp_path, caplog):

@@ -24,6 +24,7 @@ from models.worklist.ranking import left_out
 from models.worklist.ridge import ridge
 from models.worklist.settings import WorklistSettings
 from models.worklist.value import value_at_risk, value_of_contact
+from models.worklist.words import changes
 from models.worklist.worklist import Worklist, merged, worklist
 
 Draw = Callable[..., Facts]
@@ -56,8 +57,8 @@ def test_what_is_past_due_is_listed_with_what_to_do_and_why(drawn_facts: Draw, i
     assert (row.amount, row.currency, row.invoices) == (Decimal("1000.00"), "EUR", ("I",))
     assert row.do == "call about I (1,000.00 EUR, 20 days past due)"
     assert row.reasons == (
-        "1,000.00 EUR on 1 items, the oldest 20 days past due",
-        "how much of it comes within 14 days without a contact is not known",
+        "1,000.00 EUR on 1 item, 20 days past due",
+        "how much of it comes within 14 days anyway is not known",
         "1,000.00 EUR at risk",
         "never contacted before",
     )
@@ -101,8 +102,8 @@ CONTACT = "contact_id | customer_id | day | channel | made | chance\n"
 
 HOLDS = {
     "disputed": (
-        {"dispute": DISPUTE + "D | A | I | 12 | pricing | open | - | 12"},
-        ("disputed since 2024-01-12 (pricing): I", "dispute D being closed"),
+        {"dispute": DISPUTE + "D | A | I | 12 | damaged_or_defective | open | - | 12"},
+        ("disputed since 2024-01-12 (damaged or defective): I", "dispute D being closed"),
     ),
     "disputed as a whole": (
         {"dispute": DISPUTE + "D | A | - | 12 | - | open | - | 12"},
@@ -212,7 +213,45 @@ def test_cash_that_is_not_applied_is_not_asked_for(drawn_facts: Draw, instant: I
     (row,) = listed(drawn_facts, instant("30"), invoice=both, payment=CASH + "P | A | 20 | 110000 | EUR").rows
     assert (row.invoices, row.amount) == (("J",), Decimal("100.00"))
     assert row.do == "call about J (100.00 EUR, 18 days past due)"
-    assert "1,100.00 EUR of its cash and credits are not applied: not asked for" in row.reasons
+    assert "1,100.00 EUR of its cash and credits are not applied: taken off what is asked for" in row.reasons
+
+
+def test_cash_of_another_currency_is_taken_off_nothing_and_told(drawn_facts: Draw, instant: Instant) -> None:
+    (row,) = listed(drawn_facts, instant("30"), payment=CASH + "P | A | 20 | 110000 | USD").rows
+    assert row.amount == Decimal("1000.00")
+    assert "1,100.00 USD of its cash and credits are not applied: nothing in USD is asked for" in row.reasons
+
+
+@pytest.mark.parametrize(
+    ("at", "due"), [("9", "due in 1 day"), ("10", "due today"), ("11", "1 day past due"), ("12", "2 days past due")]
+)
+def test_days_are_told_as_people_say_them(drawn_facts: Draw, instant: Instant, at: str, due: str) -> None:
+    (row,) = listed(drawn_facts, instant(at), WorklistSettings(holdout_share=0.0, soon_days=5)).rows
+    assert row.do == f"email about I (1,000.00 EUR, {due})"
+    assert row.reasons[0] == f"1,000.00 EUR on 1 item, {due}"
+
+
+@pytest.mark.parametrize(("most", "gap", "allowed"), [(1, 1, "every day, once"), (2, 3, "every 3 days, twice")])
+def test_how_often_is_told_as_people_say_it(
+    drawn_facts: Draw, instant: Instant, most: int, gap: int, allowed: str
+) -> None:
+    contacts = CONTACT + "c | A | 20 | call | yes | -\nd | A | 21 | call | yes | -"
+    settings = WorklistSettings(holdout_share=0.0, contacts_per_30_days=most, gap_days=gap)
+    ((_, reason, _),) = held(listed(drawn_facts, instant("30"), settings, contact=contacts))
+    assert reason == f"contacted on 2024-01-21, twice in 30 days; allowed: {allowed} in 30 days"
+
+
+def test_equals_are_told_apart_by_any_amount_and_who_is_left_out_hears_of_no_contact() -> None:
+    first, second = value_at_risk(100.0, None), value_at_risk(100.0, None)
+    scores = [first.score, second.score]
+    assert changes(first, 0, scores, "EUR", made=True) == (
+        "stays first until some of it is paid",
+        "is held once a promise of all of it or a dispute about it is recorded, or it is contacted",
+    )
+    assert changes(second, 1, scores, "EUR", made=False) == (
+        "would be first if any more were past due",
+        "is held once a promise of all of it or a dispute about it is recorded, or this draw is recorded",
+    )
 
 
 @pytest.mark.parametrize("about", ["I", "-"], ids=["an invoice", "the account"])
@@ -506,7 +545,8 @@ def _without(key: str) -> Callable[[str], str]:
         (lambda _: "{", "cannot be read as an effect of contact"),
         (lambda _: "[]", "cannot be read as an effect of contact"),
         (_without("heads"), "KeyError: 'heads'"),
-        (lambda t: json.dumps(json.loads(t) | {"format": 0}), "was saved by another version"),
+        (lambda t: json.dumps(json.loads(t) | {"format": 1}), r"another version of Duecast \(format 1; allowed: 2"),
+        (lambda t: json.dumps(json.loads(t) | {"features": []}), "run `duecast train contact-effect`"),
         (lambda t: t.replace('"weights": [', '"weights": [1.0, '), "weights for"),
     ],
 )
