@@ -20,7 +20,7 @@ from features.customer_labels import with_defaults
 from features.customers import DefaultRule, customers_as_of, default_spans, in_default, snapshots, with_master
 from features.declarations import Declaration, Feature
 from features.engine import Prepared, prepare
-from features.errors import NotFound
+from features.errors import BadInput, NotFound
 from features.events import ATTRIBUTE, attribute_names, event_frames, subject_columns
 from features.facts import Facts, standing
 from features.ledger import RECEIVABLE, receivable_states, receivable_versions
@@ -45,6 +45,9 @@ SEEN_AGAIN = (-7, 1, 15, 45)
 
 # The tables whose facts say how far a ledger goes.
 DATED = ("invoice", "credit_note", "payment", "allocation")
+
+# A quiet seller's ledger may stand still for long and can be asked about today; a year later is a slip of the pen.
+REACHED_DAYS = 366
 
 
 class Book:
@@ -87,11 +90,14 @@ class Book:
 
         Master data does not count: an old ledger stays as old as it is when a customer's record is brought in today.
         """
-        latest = [self.facts.tables[name]["known_at"].max() for name in DATED if len(self.facts.tables[name])]
-        if not latest:
+        if self._newest is None:
             raise NotFound("the ledger is empty; ingest some invoices first")
-        newest = max(instant for instant in latest if isinstance(instant, datetime))
-        return newest + timedelta(milliseconds=1)
+        return self._newest + timedelta(milliseconds=1)
+
+    @cached_property
+    def _newest(self) -> datetime | None:
+        latest = [self.facts.tables[name]["known_at"].max() for name in DATED if len(self.facts.tables[name])]
+        return max((instant for instant in latest if isinstance(instant, datetime)), default=None)
 
     def time_zone(self, entity_id: str) -> str:
         """The entity's IANA time zone; `NotFound` lists the entities there are."""
@@ -190,7 +196,8 @@ class Book:
         """The engine's sorted streams of the customers' features."""
         names = tuple(name for name in attribute_names(self.facts) if name not in NOT_SIGNALS)
         events = event_frames(self.facts, self.states, self.masters, names)
-        return prepare(customer_catalogue(names), events | customer_event_frames(self.facts, self.states, self.masters))
+        more = customer_event_frames(self.facts, self.states, self.masters, events["settled"])
+        return prepare(customer_catalogue(names), events | more)
 
     def customer_features(self, subjects: pl.DataFrame) -> pl.DataFrame:
         """The customer FEATURE frame, in the order of `subjects` (SNAPSHOT rows).
@@ -216,8 +223,21 @@ class Book:
         return with_defaults(frame, self.facts, self.states, self.masters, rule, observed_before)
 
     def day_start(self, day: date, entity_id: str) -> datetime:
-        """The instant at which `day` starts where the entity is."""
+        """The instant at which `day` starts where the entity is; `BadInput` as `refuse_unreached`."""
+        self.refuse_unreached(day)
         return day_start(day, self.time_zone(entity_id))
+
+    def refuse_unreached(self, day: date) -> None:
+        """`BadInput` for a day so long after all that is known that whatever is said of it would be made up."""
+        if self._newest is None:
+            return
+        ends = self._newest.date()
+        reached = ends + timedelta(days=REACHED_DAYS)
+        if day > reached:
+            raise BadInput(
+                f"{day} lies after all that the ledger knows, which ends {ends}; "
+                f"allowed: up to {reached}, or ingest what is newer"
+            )
 
     def _refuse_strangers(self, subjects: pl.DataFrame) -> None:
         strangers = subjects.join(self.zones, on="entity_id", how="anti")["entity_id"]

@@ -30,7 +30,7 @@ from features.declarations import (
     Std,
     Sum,
 )
-from features.events import OVERDUE_DAYS, WEEKDAYS
+from features.events import ATTRIBUTE, OVERDUE_DAYS, WEEKDAYS
 
 WINDOWS = (90, 180, 365)
 QUANTILES = {"q025": 0.025, "q10": 0.1, "q25": 0.25, "q75": 0.75, "q90": 0.9, "q975": 0.975}
@@ -263,6 +263,15 @@ def attribute_features(names: Iterable[str]) -> tuple[Declaration, ...]:
             ),
         )
     )
+
+
+def is_of_attribute(feature: str) -> bool:
+    """Whether it is one of `attribute_features`: a ledger that never heard of the attribute misses it, like a value.
+
+    >>> is_of_attribute("age_attribute_staff"), is_of_attribute("days_late_mean")
+    (True, False)
+    """
+    return feature.removeprefix("usual_").removeprefix("change_").removeprefix("age_").startswith(ATTRIBUTE)
 
 
 FAMILIES: dict[str, tuple[Declaration, ...]] = {

@@ -4,21 +4,30 @@ Families of the invoice catalogue, without what belongs to one invoice, and what
 also what would break a promise: more or longer lateness never lowers the risk. A spread or a trend falls when an early
 payment becomes a late one, and so does the mean age of what is overdue when one more invoice becomes so. And trees
 order numbers, not "missing" and numbers: where nothing overdue has a natural lowest value, that is what it is.
+
+Nor may it pay to pay later. What counts from the day of a payment is left out, since a later payment is a more recent
+one: silence, gaps between payments, "the last" and what weighs the newest most, on time instead of early, weights at
+the exchange rate of that day, and windows, into which an old late payment would come back. In their place stand windows
+by the day that was due, which no payment moves. Counts of the very late keep theirs: they can only rise.
 """
 
 from collections.abc import Iterable
 
 import polars as pl
 
-from features.catalogue import FAMILIES, attribute_features
+from features.catalogue import FAMILIES, QUANTILES, WINDOWS, attribute_features
+from features.customer_events import DUE_WINDOWS
 from features.declarations import (
+    ENTITY,
     SEGMENT,
     Count,
     DaysSince,
     Declaration,
     Derived,
     Feature,
+    Max,
     MaxAge,
+    Mean,
     Share,
     Sum,
 )
@@ -35,9 +44,17 @@ LEFT_OUT = {
     "paid_mid_month_share",
     *(f"paid_{day}_share" for day in WEEKDAYS),
     "overdue_share",  # declared below, so that it is 0 where nothing is owed
+    *(f"days_late_{name}" for name in ("median", *QUANTILES, "last", "ewma", "ewma_slow", "by_amount", "by_cents")),
+    *(f"days_late_{what}_{days}d" for what in ("count", "mean", "share_late") for days in WINDOWS),
+    *(f"{key}_{what}" for key in ("segment", "entity") for what in ("days_late_std", "days_late_mean_90d")),
+    *(f"{key}_share_late_90d" for key in ("segment", "entity")),
+    *("on_time_share", "days_to_settle_ewma", "days_since_settled", "days_since_paid", "days_since_first_paid"),
+    *("paid_count_90d", "paid_gap_mean_days", "paid_silence"),
 }
 # What answers need beside the figures, and no model reads.
-NOT_READ = frozenset({"oldest_overdue_days", "valued_open_count", "valued_invoiced_count_365d", "disputed_open_count"})
+NOT_READ = frozenset(
+    {"oldest_overdue_days", "valued_open_count", "valued_invoiced_count_365d", "disputed_open_count", "charged_count"}
+)
 # Facts about the customer that say it has failed already: they are outcomes, not signals.
 NOT_SIGNALS = ("insolvent", "legal_hold")
 
@@ -61,6 +78,33 @@ CREDIT: tuple[Declaration, ...] = (
                 doc=f"settled {days} or more days late, 365 days",
             ),
         )
+    ),
+    *(
+        Feature(f"{name}_due_{days}d", aggregate, event=f"settled_due_{days}", doc=f"{doc}, due in {days} days")
+        for days in DUE_WINDOWS
+        for name, aggregate, doc in (
+            ("days_late_count", Count(), "invoices settled"),
+            ("days_late_mean", Mean("days_late"), "mean days late"),
+            ("days_late_max", Max("days_late"), "most days late"),
+            ("days_late_share_late", Share("is_late"), "share settled after the due date"),
+            ("days_late_share_late_31", Share("is_late_31"), "share settled 31 or more days late"),
+        )
+    ),
+    *(
+        Feature(
+            f"{key.name}_{name}_due_90d", aggregate, event="settled_due_90", key=key, doc=f"{doc} of the {key.name}"
+        )
+        for key in (SEGMENT, ENTITY)
+        for name, aggregate, doc in (
+            ("days_late_mean", Mean("days_late"), "mean days late of what fell due in 90 days,"),
+            ("share_late", Share("is_late"), "share late of what fell due in 90 days,"),
+        )
+    ),
+    Feature(
+        "paid_through_days",
+        DaysSince("due_day"),
+        event="settled_due",
+        doc="days since the newest due date among what is settled; negative where that is yet to come",
     ),
     Feature(
         "late_31_count_90d", Count(), event="settled", where="is_late_31", window_days=90, doc="settled 31+ days late"
@@ -87,6 +131,7 @@ CREDIT: tuple[Declaration, ...] = (
         window_days=365,
         doc="receivables of 365 days whose exchange rate is known",
     ),
+    Feature("charged_count", Count(), event="charged", doc="receivables above 0 so far"),
     Feature("lost_count", Count(), event="lost", doc="receivables written off, half or more of each"),
     Feature("lost_cents", Sum("amount_cents"), event="lost", doc="their amount"),
     Feature("credit_note_count", Count(), event="noted", doc="credit notes"),
@@ -130,41 +175,32 @@ CREDIT: tuple[Declaration, ...] = (
 
 RISES = frozenset(
     {
-        *(f"days_late_{name}" for name in ("mean", "median", "last", "ewma", "ewma_slow", "pooled")),
-        *(f"days_late_{name}" for name in ("q025", "q10", "q25", "q75", "q90", "q975", "by_amount", "by_cents")),
-        *(f"days_late_share_late{name}" for name in ("", "_8", "_31", "_61", "_91", "_90d", "_180d", "_365d")),
-        *(f"days_late_mean_{days}d" for days in (90, 180, 365)),
+        *(f"days_late_{name}" for name in ("mean", "pooled")),
+        *(f"days_late_share_late{name}" for name in ("", "_8", "_31", "_61", "_91")),
+        *(f"days_late_{what}_due_{days}d" for what in ("mean", "max", "share_late") for days in DUE_WINDOWS),
+        *(f"days_late_share_late_31_due_{days}d" for days in DUE_WINDOWS),
         *(f"overdue_{days}_{what}" for days in (0, 30, 60, 90) for what in ("count", "cents")),
         "business_days_late_mean",
         "days_to_settle_mean",
-        "days_to_settle_ewma",
         "overdue_share",
         "worst_overdue_days",
         "late_31_count_90d",
         "late_61_count_365d",
         "late_91_count_365d",
-        "days_since_settled",
-        "days_since_paid",
-        "paid_silence",
+        "paid_through_days",
         "lost_count",
         "lost_cents",
-        "segment_days_late_mean",
-        "segment_days_late_mean_90d",
-        "segment_share_late_90d",
+        *(f"{key}_days_late_mean{window}" for key in ("segment", "entity") for window in ("", "_due_90d")),
+        *(f"{key}_share_late_due_90d" for key in ("segment", "entity")),
         "segment_share_late_61",
-        "entity_days_late_mean",
-        "entity_days_late_mean_90d",
-        "entity_share_late_90d",
     }
 )
-FALLS = frozenset({"on_time_share"})
+FALLS: frozenset[str] = frozenset()
 FREE = frozenset(
     {
-        *(f"days_late_count{name}" for name in ("", "_90d", "_180d", "_365d")),
-        "paid_count_90d",
+        "days_late_count",
+        *(f"days_late_count_due_{days}d" for days in DUE_WINDOWS),
         "paid_count",
-        "days_since_first_paid",
-        "paid_gap_mean_days",
         "open_count",
         "open_cents",
         "open_partly_paid_share",
@@ -180,8 +216,6 @@ FREE = frozenset(
         "invoiced_cents",
         "invoiced_cents_365d",
         "dilution_share",
-        "segment_days_late_std",
-        "entity_days_late_std",
         "credit_note_count",
         "disputed_count",
         "disputed_cents",

@@ -6,25 +6,36 @@ of the entity's currency.
 
 import polars as pl
 
-from features.events import HEAD, cents
+from features.calendars import with_day_start
+from features.events import HEAD, LAST_YEAR, cents
 from features.facts import Facts
 from features.ledger import RECEIVABLE, SETTLES, SPAN, receivable_versions
 from features.masters import CUSTOMER, Masters
 
+DUE_WINDOWS = (90, 180, 365)
 
-def customer_event_frames(facts: Facts, states: pl.DataFrame, masters: Masters) -> dict[str, pl.DataFrame]:
-    """Event name -> frame: HEAD columns and, but for `disputed_open`, `amount_cents`.
 
+def customer_event_frames(
+    facts: Facts, states: pl.DataFrame, masters: Masters, settled: pl.DataFrame
+) -> dict[str, pl.DataFrame]:
+    """Event name -> frame: HEAD columns and, but for the first two and `settled_due...`, `amount_cents`.
+
+    charged        a receivable above 0 became known
+    disputed_open  a receivable is open and a dispute of its invoice too, one or several
     lost           a receivable of which a write-off settled half or more
     disputed       a dispute is open; its amount is null where the case names none
-    disputed_open  a receivable is open and a dispute of its invoice too, one or several
     unapplied      money that was received and is not allocated
     noted          a credit note stands
     unbilled       an open order, less the invoices that name it
+    settled_due    what is settled, with the day on which it fell due
+    settled_due_N  of that, what fell due in the last N days or is not due yet, for N of `DUE_WINDOWS`
 
-    states  `features.ledger.receivable_states(facts)`
+    states   `features.ledger.receivable_states(facts)`
+    settled  the event of that name of `features.events.event_frames`
     """
     return {
+        **_settled_by_due(settled, masters.zones),
+        "charged": _charged(facts, masters),
         "disputed_open": _disputed_open(facts, states, masters),
         "lost": _event(losses(facts), masters, "amount_minor", "invoice_id", "instalment"),
         "disputed": _disputed(facts, masters),
@@ -32,6 +43,24 @@ def customer_event_frames(facts: Facts, states: pl.DataFrame, masters: Masters) 
         "unapplied": _event(unapplied(facts), masters, "left_minor", "payment_id"),
         "unbilled": _event(unbilled(facts), masters, "left_minor", "order_id"),
     }
+
+
+def _settled_by_due(settled: pl.DataFrame, zones: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Windows by the day on which it was due: what is paid later stays in the window that it was in.
+
+    By the day of the payment, a late payer's older invoices would come back into the window and dilute the others.
+    """
+    due = settled.with_columns(due_day=pl.col("paid_day") - pl.col("days_late")).with_columns(
+        _due=pl.col("due_day").cast(pl.Int32).cast(pl.Date)
+    )
+    return {"settled_due": due} | {f"settled_due_{days}": _until(due, zones, days) for days in DUE_WINDOWS}
+
+
+def _until(due: pl.DataFrame, zones: pl.DataFrame, days: int) -> pl.DataFrame:
+    """Visible until `days` days after due, for a cutoff at the start of that day too."""
+    ever = due.filter(pl.col("_due").dt.year() < LAST_YEAR).with_columns(_last=pl.col("_due") + pl.duration(days=days))
+    gone = with_day_start(ever, "_last", zones, "_gone")
+    return gone.with_columns(known_to=pl.min_horizontal("known_to", "_gone"))
 
 
 def losses(facts: Facts, customers: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -133,6 +162,11 @@ def _stands() -> pl.Expr:
     """Whether what has a span stands at `moment`."""
     ends = pl.col("known_to").is_null() | (pl.col("moment") < pl.col("known_to"))
     return (pl.col("known_from") <= pl.col("moment")) & ends
+
+
+def _charged(facts: Facts, masters: Masters) -> pl.DataFrame:
+    owed = masters.looked_up(receivable_versions(facts).filter(pl.col("amount_minor") > 0))
+    return owed.select(*HEAD[:3], pl.concat_str(RECEIVABLE, separator="/").alias("event_id"), *SPAN)
 
 
 def _disputed(facts: Facts, masters: Masters) -> pl.DataFrame:

@@ -30,7 +30,8 @@ class DefaultRule:
 
     horizon_days       days after the snapshot in which it must happen
     late_days          an invoice so many days past due, or more
-    materiality_cents  open amounts below it do not count; in hundredths of the entity's currency
+    materiality_cents  open amounts below it do not count; in hundredths of the entity's currency. One that no exchange
+                       rate can value decides nothing either way: answers say that it is left out
     cure_days          days after a write-off in which the customer still counts as in default
     """
 
@@ -142,8 +143,8 @@ def default_spans(
 
 
 def is_material(minor: str, rule: DefaultRule) -> pl.Expr:
-    """Whether an amount counts; one whose rate is not known does: better a default too many than one overlooked."""
-    return (cents(minor) >= rule.materiality_cents).fill_null(value=True)
+    """Whether an amount counts; one whose rate is not known does not: a cent without a rate is no default."""
+    return (cents(minor) >= rule.materiality_cents).fill_null(value=False)
 
 
 def _long_overdue(states: pl.DataFrame, masters: Masters, rule: DefaultRule) -> pl.DataFrame:

@@ -4,11 +4,12 @@ A document is the first version of an invoice, credit note or payment, a write-o
 data, or a day of a feed. What is said of it is what its first version said: later versions are news of their own.
 """
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 import polars as pl
 
-from features.calendars import with_day_of, with_day_start
+from features.calendars import instant, with_day_of, with_day_start
 from features.facts import Facts, with_version
 from features.masters import CUSTOMER, Masters
 from features.tables import INSTANT
@@ -56,6 +57,23 @@ def documents(facts: Facts) -> pl.DataFrame:
     home = (pl.col("amount_minor") * pl.col("rate")).round().cast(pl.Int64)
     made = rows.with_columns(home_minor=home, cutoff=pl.col("known_at") + _MILLISECOND)
     return made.select(pl.col(c).cast(t) for c, t in DOCUMENT.items()).sort("known_at", *KEY)
+
+
+def known_before(rows: pl.DataFrame, cutoffs: Mapping[str, datetime]) -> pl.DataFrame:
+    """The rows of `documents`, whatever columns were added, that it gives of what was learnt before a cutoff.
+
+    cutoffs  of every entity: entity_id -> the instant
+    """
+    if not cutoffs:
+        return rows.clear()
+    ends = {entity: instant(cutoff) for entity, cutoff in cutoffs.items()}
+    known = rows.filter(pl.col("known_at") < pl.col("entity_id").replace_strict(ends, return_dtype=INSTANT))
+    booked = known.filter(pl.col("table") != FEED)
+    if booked.is_empty():
+        return booked
+    # that a day of a feed is over is learnt with the next document of any feed
+    told = (pl.col("day") < booked["known_day"].max()) & (pl.col("known_at") <= booked["known_at"].max())
+    return known.filter((pl.col("table") != FEED) | told)
 
 
 def taken_back(facts: Facts) -> pl.DataFrame:

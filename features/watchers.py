@@ -7,6 +7,8 @@ from math import log
 from statistics import median
 from typing import Any
 
+from features.money import exponents
+
 Row = Mapping[str, Any]
 Said = Sequence[float | str | None]
 
@@ -22,6 +24,16 @@ LOOP_DAYS, REBILL_DAYS, ABOUT = 180, 21, 0.03
 def is_outgoing(document: Row) -> bool:
     """Whether it gives money or a claim away: a credit note, a write-off, a refund."""
     return document["table"] in OUTGOING or (document["table"] == "payment" and (document["amount_minor"] or 0) < 0)
+
+
+def whole_minor(document: Row) -> int:
+    """Minor units in one whole of the document's currency: a euro 100, a dinar 1,000.
+
+    A currency without minor units is counted in hundreds: 100 yen buy what a euro does rather than a yen, and nobody
+    calls 12,500 yen round. As `features.rates` values it, 100 also where nobody lists the currency.
+    """
+    digits = exponents().get(document["currency"], 2) or 2
+    return int(10**digits)
 
 
 def days_between(earlier: datetime, later: datetime) -> float:

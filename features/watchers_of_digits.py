@@ -4,7 +4,7 @@ from collections import Counter, defaultdict, deque
 from datetime import datetime
 from math import erfc, exp, log, log10, sqrt
 
-from features.watchers import BATCH_DAYS, Row, Said, days_between
+from features.watchers import BATCH_DAYS, Row, Said, days_between, whole_minor
 
 BATCH_LEAST = 6
 DIGITS_LEAST = 20  # with fewer the rarest first digit is expected less than once: chi-square says too much (Cochran)
@@ -12,17 +12,21 @@ SPANS_DAYS = (7, 14, BATCH_DAYS)  # a batch may be quick or slow
 MANY = 500  # documents: from there on a Poisson variable is as good as a normal one
 
 
-def neatness(minor: int) -> int:
-    """3: whole hundreds, 2: whole tens, 1: ends like a made-up price (00, 50, 99), 0: as amounts come.
+def neatness(minor: int, whole: int = 100) -> int:
+    """3: whole hundreds, 2: whole tens, 1: ends like a made-up price (.00, .50, .99), 0: as amounts come.
+
+    whole  minor units in one of the currency
 
     >>> [neatness(n) for n in (1_250_000, 125_000, 12_599, 12_345)]
     [3, 2, 1, 0]
+    >>> [neatness(n, 1_000) for n in (1_200_000, 120_000, 125_500, 125_050)]
+    [3, 2, 1, 0]
     """
-    if minor % 10_000 == 0:
+    if minor % (100 * whole) == 0:
         return 3
-    if minor % 1_000 == 0:
+    if minor % (10 * whole) == 0:
         return 2
-    return int(minor % 50 == 0 or minor % 100 == 99)
+    return int(minor % whole in (0, whole // 2, whole - whole // 100, whole - 1))
 
 
 class Digits:
@@ -49,7 +53,7 @@ class Digits:
             return (None,) * len(self.columns)
         self._trim(key, document["known_at"])
         many = len(self._recent[key])
-        neat, first = neatness(abs(document["amount_minor"])), int(str(abs(document["amount_minor"]))[0])
+        neat, first = _neat_and_first(document)
         settled, digits = self._neat[key], self._first[key]
         if settled.total() < 3 * BATCH_LEAST:
             return (float(neat), *(None,) * (len(self.columns) - 1))
@@ -79,8 +83,7 @@ class Digits:
         """It is one of the last weeks; what is older makes the habit."""
         key = _digits_of(document)
         if key is not None:
-            amount = abs(document["amount_minor"])
-            neat, first = neatness(amount), int(str(amount)[0])
+            neat, first = _neat_and_first(document)
             self._recent[key].append((document["known_at"], neat, first))
             self._recent_first[key][first] += 1
 
@@ -92,6 +95,11 @@ class Digits:
             self._recent_first[key][first] -= 1
             self._neat[key][neat] += 1
             self._first[key][first] += 1
+
+
+def _neat_and_first(document: Row) -> tuple[int, int]:
+    amount = abs(document["amount_minor"])
+    return neatness(amount, whole_minor(document)), int(str(amount)[0])
 
 
 def _digits_of(document: Row) -> tuple[str, ...] | None:

@@ -7,9 +7,9 @@ from typing import Any
 
 from rapidfuzz.distance import OSA
 
-from features.watchers import Row, Said, days_between
+from features.watchers import Row, Said, days_between, whole_minor
 
-TWIN_DAYS, TWIN_MINOR = 35, 100
+TWIN_DAYS = 35
 HOUR = timedelta(hours=1)
 ALIKE = str.maketrans("OIL", "011")
 PLAIN = ("none", "digit", "blank")  # forms in which honest numbers follow each other
@@ -104,10 +104,11 @@ class Twins:
         recent = self._recent[key]
         while recent and days_between(recent[0]["known_at"], document["known_at"]) > 2 * TWIN_DAYS:
             recent.popleft()
+        apart = whole_minor(document)
         found = [
             (FORMS.index(alike), abs((document["day"] - other["day"]).days), number, other, alike)
             for number, other in enumerate(recent)
-            if abs(document["amount_minor"] - other["amount_minor"]) < TWIN_MINOR
+            if abs(document["amount_minor"] - other["amount_minor"]) < apart
             and abs((document["day"] - other["day"]).days) <= TWIN_DAYS
             for alike in (form(document["number"], other["number"]),)
         ]

@@ -66,6 +66,9 @@ def _answer(
 ) -> PaymentPrediction:
     availability, why = _availability(row, chances.horizon_days)
     said = availability != "none"
+    dated = said and chances.beyond[k] < 0.5
+    if said and not dated:
+        why = "; ".join(filter(None, (why, _undated(chances.beyond[k], chances.horizon_days))))
     cutoff: date = row["cutoff_day"]
     due: date = row["due_date"]
 
@@ -82,7 +85,7 @@ def _answer(
         cutoff_day=cutoff,
         availability=availability,
         availability_reason=why,
-        expected_date=due + timedelta(days=round(expected)) if said else None,
+        expected_date=due + timedelta(days=round(expected)) if dated else None,
         p10=quantile(0.1),
         p50=quantile(0.5),
         p90=quantile(0.9),
@@ -90,9 +93,14 @@ def _answer(
         p_beyond=float(chances.beyond[k]) if said else None,
         ageing=dict(zip(AGEING_NAMES, chances.ageing[k].tolist(), strict=True)) if said else {},
         paid_by=chances.paid_by(k, cutoff) if said else {},
-        typical_date=due + timedelta(days=round(typical)) if said else None,
-        reasons=in_words(parts, row) if said else (),
+        typical_date=due + timedelta(days=round(typical)) if dated else None,
+        reasons=in_words(parts, row) if dated else (),
     )
+
+
+def _undated(beyond: float, horizon_days: int) -> str:
+    """Why no day is expected, though chances are told: the mean of the few that pay in time would mislead."""
+    return f"not paid within {horizon_days - 1} days with a chance of {100 * beyond:.0f} %, so no day is expected"
 
 
 def _availability(row: Mapping[str, Any], horizon_days: int) -> tuple[str, str | None]:

@@ -21,14 +21,15 @@ class Reason:
 class PaymentPrediction:
     """When one instalment of one invoice will be paid, as seen at the start of `cutoff_day` if still unpaid then.
 
-    expected_date   mean of the distribution, given that it is paid within the horizon
+    expected_date   mean of the distribution, given that it is paid within the horizon; null, with `typical_date` and
+                    without reasons, where that is less likely than not, and `availability_reason` says so
     p10, p50, p90   days by which the chance of having been paid reaches 10, 50, 90 %; null beyond the horizon
     p_late          chance of being paid after `due_date`, or never
     p_beyond        chance of not being paid within the horizon
     ageing          chance of being paid in each bucket of days past due; sums to 1
     paid_by         chance of having been paid by a day (ISO date): 7 to 90 days after the cutoff, and any day asked for
     availability    "full"; "pooled" where the customer's own history is thin; "none" where nothing can be said, and
-                    then every figure is null. `availability_reason` says why, unless full
+                    then every figure is null. `availability_reason` says why, and why no day is expected
     typical_date    what would be expected of a typical customer; reasons lead from there to `expected_date`
     """
 

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from features.catalogue import is_of_attribute
 from features.errors import BadInput
 from features.ledger import RECEIVABLE
 from models import bins, hazard
@@ -80,12 +81,17 @@ def fit_scorer(
 
 
 def feature_values(frame: pl.DataFrame, names: Sequence[str]) -> Floats:
-    """(n, F) the feature columns as float64, NaN where missing; `BadInput` names a column that is not there."""
-    missing = [name for name in names if name not in frame.columns]
+    """(n, F) the feature columns as float64, NaN where missing; `BadInput` names a column that is not there.
+
+    What comes of a dated attribute of which the ledger never heard is missing in every row.
+    """
+    absent = [name for name in names if name not in frame.columns]
+    missing = [name for name in absent if not is_of_attribute(name)]
     if missing:
         raise BadInput(f"the model reads feature {missing[0]!r}, which this ledger does not have; train a model on it")
+    known = frame.with_columns(pl.lit(None, pl.Float64).alias(name) for name in absent)
     # row by row in memory: NumPy adds up a row in another order otherwise, and a prediction must not depend on that
-    return frame.select(pl.col(names).cast(pl.Float64).fill_null(float("nan"))).to_numpy(order="c")
+    return known.select(pl.col(names).cast(pl.Float64).fill_null(float("nan"))).to_numpy(order="c")
 
 
 def design(frame: pl.DataFrame, values: Floats, expected: Floats, at_risk: Grid) -> Matrix:

@@ -1,7 +1,7 @@
 """How well answers agree with what people said: F1 of labels and entities, and what abstaining buys.
 
-Names of measures are stable; `MEASURES` lists them with what they mean. Every measure is between 0 and 1; one that has
-nothing to be measured on (no such label in the file and none answered) is None, never 0 or 1.
+Names of measures are stable. Every measure is between 0 and 1; one that has nothing to be measured on (no such label in
+the file and none answered) is None, never 0 or 1.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +13,7 @@ from nlp.labels import INTENTS, REASONS
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What we said of a letter; `sure` is the chance that its intents are right, None where it went to a person."""
+    """What we said of a letter, the chance that its intents are right, and whether it went to a person."""
 
     said: Said
     confidence: float

@@ -1,38 +1,40 @@
-"""What `duecast anomalies` shows and writes: tables of at most 100 columns, and the same as JSON."""
+"""What `duecast anomalies` does: trains, lists, shows one, keeps a verdict; shows it and writes it to files."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import msgspec
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from features.errors import BadSetting
 from features.facts import Facts
 from features.lake import Lake
-from models.anomalies.alerts import GOES_ON, Alert, Budget
+from models.anomalies.alerts import Budget
 from models.anomalies.model import EXPECTED_RATE
-from models.anomalies.wording import money
 from models.champion import ANOMALIES, ready
+from pipelines.anomaly_files import write_alerts
 from pipelines.anomaly_limits import read_limits
+from pipelines.anomaly_screen import Shown, heading, page, table
 from pipelines.anomaly_training import train_anomalies
-from pipelines.screen import WIDTH, console
-from services.alerts import AlertVerdicts, Verdict, verdict_on
-from services.anomaly_desk import AnomalyDesk, Found
+from pipelines.screen import console
+from services.alerts import AlertVerdicts, OnRecord, on_record, verdict_on
+from services.anomaly_desk import AnomalyDesk
 from services.settings import quieten, read_settings
 from services.store import Store
 
+DAYS, LIMIT, LONGEST_DAYS = 30, 20, 100_000
+
 
 @contextmanager
-def _desk(lake: str | None, mlruns: Path | None) -> Iterator[tuple[AnomalyDesk, AlertVerdicts, str]]:
-    """The desk, what people said, and the model's label."""
+def _desk(lake: str | None, mlruns: Path | None) -> Iterator[tuple[AnomalyDesk, AlertVerdicts, OnRecord, str]]:
+    """The desk, where verdicts are kept, what is on record, and the model's label."""
     settings = read_settings(lake=lake, mlruns=mlruns)
     version, model = ready(settings.mlruns, ANOMALIES)
     with Store(settings.state_url) as store:
-        yield AnomalyDesk(model, Facts.read(Lake(settings.lake))), AlertVerdicts(store.database), version.label
+        desk = AnomalyDesk(model, Facts.read(Lake(settings.lake)))
+        yield desk, AlertVerdicts(store.database), on_record(store.database), version.label
 
 
 def train_and_show(
@@ -65,31 +67,74 @@ def train_and_show(
     screen.print("Next: duecast anomalies list")
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Of which time alerts are listed, and which of them are shown.
+
+    days   so many days up to the day asked about; None: `DAYS`, unless `since` or `all_of_them`
+    limit  at most so many are shown; files hold all of them
+
+    `BadSetting` for two answers to one question, and for none.
+    """
+
+    days: int | None = None
+    since: date | None = None
+    all_of_them: bool = False
+    limit: int = LIMIT
+
+    def __post_init__(self) -> None:
+        """`BadSetting` for a window that cannot be."""
+        if self.days is not None and self.since is not None:
+            raise BadSetting(f"--days {self.days} and --since {self.since}; allowed: one of them")
+        if self.days is not None and not 1 <= self.days <= LONGEST_DAYS:
+            raise BadSetting(f"--days {self.days}; allowed: 1 to {LONGEST_DAYS:,}, or --all")
+        if self.limit < 1:
+            raise BadSetting(f"--limit {self.limit}; allowed: 1 or more")
+
+    def first_day(self, asked: date) -> date | None:
+        """From which day on, where the answer is as of the day `asked`; None: from the first."""
+        if self.since is not None or (self.all_of_them and self.days is None):
+            return self.since
+        days = self.days or DAYS
+        return asked - timedelta(days=days) if (asked - date.min).days > days else None
+
+
 def list_alerts(
     *,
     budget: Budget,
-    since: date | None,
+    window: Window,
+    as_of: date | None,
     entity: str | None,
+    out: Path | None,
     json_out: Path | None,
     lake: str | None,
     mlruns: Path | None,
 ) -> None:
-    """The alerts within the budget, and which rules could not speak."""
-    with _desk(lake, mlruns) as (desk, verdicts, label):
-        told = desk.alerts(budget, since=since, entity=entity, settled=verdicts.standing())
-    screen = console()
-    screen.print(_table(told))
+    """The alerts within the budget, what could not be compared, and which rules could not speak."""
+    with _desk(lake, mlruns) as (desk, _, record, label):
+        since = window.first_day(desk.asked_day(as_of))
+        told = desk.alerts(budget, record, since=since, entity=entity, as_of=as_of)
+    screen, shown = console(), Shown(window.limit, mended=window.all_of_them, since=since)
+    screen.print(heading(told, shown), markup=False)
+    screen.print(table(told, shown))
+    if told.availability_reason is not None:
+        screen.print(f"! {told.availability}: {told.availability_reason}", markup=False)
     for words in told.silent:
         screen.print(f"! {words}", markup=False)
     if json_out is not None:
-        _write(json_out, {"model": label, "documents": told.documents, "silent": told.silent, "alerts": told.alerts})
+        _write(json_out, {"model": label, "as_of": as_of, "since": since, **vars(told)})
+    if out is not None:
+        write_alerts(told.alerts, out)
+        screen.print(f"Written: {out}", markup=False)
 
 
-def show_alert(alert_id: str, *, json_out: Path | None, lake: str | None, mlruns: Path | None) -> None:
+def show_alert(
+    alert_id: str, *, as_of: date | None, json_out: Path | None, lake: str | None, mlruns: Path | None
+) -> None:
     """One alert with all of its evidence and what was said of it."""
-    with _desk(lake, mlruns) as (desk, verdicts, _):
-        alert, history = desk.alert(alert_id), verdicts.history(alert_id)
-    _show(console(), alert, history)
+    with _desk(lake, mlruns) as (desk, _, record, _):
+        alert, history = desk.alert(alert_id, record, as_of=as_of), desk.then(record, as_of).history(alert_id)
+    console().print(page(alert, history), markup=False)
     if json_out is not None:
         _write(json_out, {**msgspec.to_builtins(alert), "verdicts": history})
 
@@ -99,8 +144,8 @@ def judge_alert(
 ) -> None:
     """Keep a verdict and say what follows from it."""
     person = read_settings(user=who).user
-    with _desk(lake, mlruns) as (desk, verdicts, _):
-        said = verdict_on(desk.alert(alert_id), verdict, who=person, why=why, at=datetime.now(UTC))
+    with _desk(lake, mlruns) as (desk, verdicts, record, _):
+        said = verdict_on(desk.alert(alert_id, record), verdict, who=person, why=why, at=datetime.now(UTC))
         verdicts.add(said)
     screen = console()
     screen.print(f"{alert_id}: {said.verdict}, says {said.who}. It is told no more.", markup=False)
@@ -110,32 +155,3 @@ def judge_alert(
 def _write(path: Path, content: Mapping[str, object]) -> None:
     """As JSON; amounts stay in minor units beside their currency."""
     path.write_bytes(msgspec.json.format(msgspec.json.encode(content)))
-
-
-def _table(told: Found) -> Table:
-    title = f"{len(told.alerts)} alerts of {told.documents:,} documents, the likeliest first"
-    table = Table(title=title, title_justify="left", width=WIDTH, pad_edge=False, box=SIMPLE_HEAD, leading=1)
-    table.add_column("alert\nP(odd)", no_wrap=True)
-    table.add_column("entity, day\nkind", no_wrap=True)
-    table.add_column("document, and why", ratio=1, overflow="fold")
-    for alert in told.alerts:
-        more = f" and {len(alert.documents) - 1} more" if len(alert.documents) > 1 else ""
-        goes_on = "".join(f"; {e.words}" for e in alert.evidence[1:] if e.rule == GOES_ON)
-        why = f"{alert.table} {alert.record_id}{more}\n{alert.evidence[0].words}{goes_on}"
-        where = f"{alert.entity_id} {alert.day}\n{alert.kind}"
-        table.add_row(f"{alert.alert_id}\n{alert.chance:.2f}", Text(where), Text(why))
-    return table
-
-
-def _show(screen: Console, alert: Alert, history: tuple[Verdict, ...]) -> None:
-    amount = "" if alert.amount_minor is None or alert.currency is None else money(alert.amount_minor, alert.currency)
-    head = f"{alert.alert_id}  {alert.kind}  P(odd) {alert.chance:.2f}"
-    lines = [head, f"{alert.entity_id} {alert.table} {alert.record_id} of {alert.day}  {amount}".rstrip()]
-    if alert.customer_id is not None:
-        lines.append(f"customer {alert.customer_id}")
-    lines += [f"- {e.words}\n  ({e.rule}, {e.strength:.2f}; against {e.compares})" for e in alert.evidence]
-    lines.append(f"documents: {', '.join(alert.documents)}")
-    if alert.availability_reason:
-        lines.append(f"! {alert.availability}: {alert.availability_reason}")
-    lines += [f"{v.at:%Y-%m-%d %H:%M} UTC {v.who}: {v.verdict}, {v.why}" for v in history]
-    screen.print("\n".join(lines), markup=False)

@@ -13,12 +13,13 @@ from features.errors import BadInput, BadSetting, NotFound
 from features.facts import Facts
 from features.lake import Lake
 from features.money import exponent
-from models.cash.answers import CashForecast
-from models.cash.backtest import day_begins
-from models.cash.claims import WEEKS
+from features.tables import INSTANT
+from models.cash.answers import QUANTILE_NAMES, CashForecast, GroupForecast, Inflow, SeriesForecast
+from models.cash.claims import COMPONENTS, WEEKS
 from models.cash.decomposition import ONE_DAY, Decomposition, decompose
 from models.cash.forecast import DRAWS, LookAhead, claims_of, drawn, in_scenario, look_ahead
 from models.cash.model import CashModel
+from models.cash.mornings import at_start_of, begun_everywhere
 from models.cash.open_items import DatesPayments, open_items
 from models.cash.scenarios import Scenario
 from models.champion import CASH_FORECAST, PAYMENT_DATE, ready
@@ -43,7 +44,7 @@ def forecast_cash(
 ) -> tuple[CashForecast, CashForecast | None]:
     """The base, and beside it the scenario where there is one, drawn from the same random numbers.
 
-    as_of  with what was known before that day began; None: with all there is
+    as_of  with what was known before that day began where each entity is; None: with all there is
 
     `NotFound` without a champion of either model, or for an entity or currency that has nothing to forecast.
     """
@@ -63,8 +64,10 @@ def forecast_book(
     """`forecast_cash` of a book that is open already, by models that are at hand."""
     if asked.group is not None:
         exponent(asked.group)  # refuses what is no currency
-    when = book.last_known() if as_of is None else day_begins(book, as_of)
-    seen = look_ahead(book, dated, model, when, draws=asked.draws, seed=asked.seed)
+    if asked.entity is not None:
+        book.time_zone(asked.entity)  # refuses what is no entity, before the work
+    known, when = (book, book.last_known()) if as_of is None else at_start_of(book, as_of)
+    seen = look_ahead(known, dated, model, when, draws=asked.draws, seed=asked.seed)
     base = _told(seen, asked)
     if not base.series:
         raise NotFound(_nothing(book, asked))
@@ -91,16 +94,16 @@ def explain_book(
     book: Book, dated: DatesPayments, *, since: date, until: date, seed: int = 7, train: TrainsDates = trained_before
 ) -> list[Decomposition]:
     """`explain_cash` of a book that is open already; `train` makes the payment dates of the rehearsal."""
-    when = day_begins(book, since)
+    known, when = at_start_of(book, since)
     if when >= book.last_known():
         raise BadInput(f"--from {since} lies after all that the lake knows; choose an earlier day")
-    if day_begins(book, until) > book.last_known() + ONE_DAY:
-        known = book.last_known().date() + ONE_DAY
-        raise BadInput(f"--to {until} lies after all that the lake knows; allowed: up to {known}")
-    model = fit_rehearsed(book, when, seed=seed, train=train)
-    items = open_items(book, dated, when)
-    claims = claims_of(book, dated, model, when, items, seed=seed)
-    return decompose(drawn(book, model, when, items, claims, seed=seed), book, until)
+    if begun_everywhere(book, until) > book.last_known() + ONE_DAY:
+        latest = book.last_known().date() + ONE_DAY
+        raise BadInput(f"--to {until} lies after all that the lake knows; allowed: up to {latest}")
+    model = fit_rehearsed(known, when, seed=seed, train=train)
+    items = open_items(known, dated, when)
+    claims = claims_of(known, dated, model, when, items, seed=seed)
+    return decompose(drawn(known, model, when, items, claims, seed=seed), book, until)
 
 
 def champions_of(mlruns: Path) -> tuple[DatesPayments, CashModel]:
@@ -125,7 +128,7 @@ def read_scenario(path: Path) -> Scenario:
 
 
 def write(base: CashForecast, scenario: CashForecast | None, path: Path) -> None:
-    """Write forecasts to a file that ends in .json, .csv or .parquet: whole, or one row per series and period."""
+    """Write forecasts to a file that ends in .json, .csv or .parquet: whole, or as `as_frame`."""
     if path.suffix == ".json":
         path.write_bytes(as_json(base, scenario))
         return
@@ -142,26 +145,55 @@ def as_json(base: CashForecast, scenario: CashForecast | None) -> bytes:
 
 
 def as_frame(told: list[CashForecast]) -> pl.DataFrame:
-    """One row per forecast, series and week or day."""
-    return pl.DataFrame([row for f in told for row in _rows(f)], infer_schema_length=None)
+    """One row per forecast, series and week or day, and the same of the group, which has no entity.
 
-
-def _rows(told: CashForecast) -> list[dict[str, Any]]:
-    return [
-        {
-            "scenario": told.scenario,
-            "as_of": datetime.fromisoformat(told.as_of),
-            "entity_id": series.entity_id,
-            "currency": series.currency,
-            "availability": series.availability,
-            "period": period,
-            **{k: v for k, v in msgspec.structs.asdict(inflow).items() if k != "quantiles_minor"},
-            **{f"{name}_minor": amount for name, amount in inflow.quantiles_minor.items()},
-        }
-        for series in told.series
-        for period, inflows in (("week", series.weekly), ("day", series.daily))
-        for inflow in inflows
+    What has no forecast has one row without a period, which says why. owed_minor is what is open before anything is
+    taken off; open_minor the cash expected of it in the period.
+    """
+    rows = [
+        row for f in told for one in (*f.series, *([f.group] if f.group is not None else ())) for row in _rows(f, one)
     ]
+    return pl.DataFrame(rows, schema=COLUMNS)
+
+
+COLUMNS: dict[str, pl.DataType] = {
+    "scenario": pl.String(),
+    "as_of": INSTANT,
+    "scope": pl.String(),  # series or group
+    "entity_id": pl.String(),
+    "currency": pl.String(),
+    "availability": pl.String(),
+    "availability_reason": pl.String(),
+    "owed_minor": pl.Int64(),
+    "period": pl.String(),  # week or day
+    "first_day": pl.Date(),
+    "last_day": pl.Date(),
+    "mean_minor": pl.Int64(),
+    **{f"{part}_minor": pl.Int64() for part in COMPONENTS},
+    **{f"{name}_minor": pl.Int64() for name in QUANTILE_NAMES},
+}
+
+
+def _rows(told: CashForecast, one: SeriesForecast | GroupForecast) -> list[dict[str, Any]]:
+    whose: dict[str, Any] = {"scope": "group"}
+    if isinstance(one, SeriesForecast):
+        whose = {"scope": "series", "entity_id": one.entity_id, "owed_minor": one.owed_minor}
+    head = {
+        "scenario": told.scenario,
+        "as_of": datetime.fromisoformat(told.as_of),
+        "currency": one.currency,
+        "availability": one.availability,
+        "availability_reason": one.availability_reason,
+        **whose,
+    }
+    periods = [("week", week) for week in one.weekly] + [("day", day) for day in one.daily]
+    return [{**head, "period": name, **_amounts(inflow)} for name, inflow in periods] or [head]
+
+
+def _amounts(inflow: Inflow) -> dict[str, Any]:
+    told = msgspec.structs.asdict(inflow)
+    quantiles = told.pop("quantiles_minor")
+    return told | {f"{name}_minor": amount for name, amount in quantiles.items()}
 
 
 def _nothing(book: Book, asked: Asked) -> str:

@@ -8,19 +8,21 @@ from rich.table import Table
 from features.money import from_minor
 from models.cash.answers import CashForecast, GroupForecast, Inflow, SeriesForecast
 from models.cash.decomposition import PARTS, Decomposition
-from pipelines.screen import WIDTH
 
 COMPONENTS = ("open", "orders", "new_business")
 
 
 def forecast_tables(base: CashForecast, scenario: CashForecast | None = None) -> list[Table]:
-    """One table per series that has a forecast, one of those that have none, and one in group currency."""
+    """One table per series that has a forecast, one of what has none, and one in group currency.
+
+    A mean may lie outside its interval where cash is rare, a large sum in one week of thirty: hence the median.
+    """
     other = {(s.entity_id, s.currency): s for s in scenario.series} if scenario else {}
     told = [s for s in base.series if s.availability != "none"]
     tables = [_weeks(f"{s.entity_id} {s.currency}", s, other.get((s.entity_id, s.currency)), s.currency) for s in told]
-    if len(told) < len(base.series):
+    if len(told) < len(base.series) or (base.group is not None and base.group.availability == "none"):
         tables.append(_without(base))
-    if base.group is not None:
+    if base.group is not None and base.group.availability != "none":
         group = scenario.group if scenario else None
         tables.append(_weeks(f"Group, in {base.group.currency}", base.group, group, base.group.currency))
     return tables
@@ -45,8 +47,8 @@ def _weeks(
 ) -> Table:
     reason = f" – {told.availability_reason}" if told.availability_reason else ""
     table = _table(f"{title}, thousands{reason}")
-    for name in ("week from", "expected", "80 % between", "95 % between", "open", "orders", "new"):
-        table.add_column(name, justify="left" if name == "week from" else "right", no_wrap=True)
+    for name in ("week from", "mean", "median", "80 % between", "95 % between", "open", "orders", "new"):
+        table.add_column(name, justify="left" if name == "week from" else "right", no_wrap="between" not in name)
     if other is not None:
         table.add_column("scenario", justify="right", no_wrap=True)
     rows = [*told.weekly, *([told.total] if told.total else [])]
@@ -63,6 +65,7 @@ def _cells(week: Inflow, currency: str) -> list[str]:
     parts = (week.open_minor, week.orders_minor, week.new_business_minor)
     return [
         _thousands(week.mean_minor, currency),
+        q["p50"],
         f"{q['p10']} – {q['p90']}",
         f"{q['p2_5']} – {q['p97_5']}",
         *(_thousands(part, currency) for part in parts),
@@ -74,12 +77,14 @@ def _without(told: CashForecast) -> Table:
     for name in ("entity", "currency", "open", "because"):
         table.add_column(name)
     for s in (s for s in told.series if s.availability == "none"):
-        table.add_row(s.entity_id, s.currency, f"{from_minor(s.open_minor, s.currency):,}", s.availability_reason or "")
+        table.add_row(s.entity_id, s.currency, f"{from_minor(s.owed_minor, s.currency):,}", s.availability_reason or "")
+    if told.group is not None and told.group.availability == "none":
+        table.add_row("group", told.group.currency, "", told.group.availability_reason or "")
     return table
 
 
 def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", width=WIDTH, pad_edge=False, box=SIMPLE_HEAD)
+    return Table(title=title, title_justify="left", expand=True, pad_edge=False, box=SIMPLE_HEAD)
 
 
 def _thousands(minor: int, currency: str) -> str:

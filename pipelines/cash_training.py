@@ -1,7 +1,8 @@
 """Train the cash model: rehearse forecasts of the past, learn from what became of them, register the result.
 
-The rehearsal trains a payment-date model on what was known `REHEARSED_DAYS` ago, so that the forecasts learnt from
-were never trained on their own outcomes. The registered model names the payment-date version that it is used with.
+The rehearsal forecasts every `ORIGIN_DAYS` of the past as the benchmark does, by payment dates of a model trained on
+what was known less than `RETRAINED_DAYS` before: nothing is learnt from a forecast that was trained on its own outcome.
+The registered model names the payment-date version that it is used with.
 """
 
 from collections.abc import Callable
@@ -13,18 +14,20 @@ import polars as pl
 
 from features.book import Book
 from features.errors import BadInput, NotFound
+from features.facts import standing
 from features.lake import Lake
 from models import registry
 from models.cash.answers import CashForecast
-from models.cash.backtest import learnt, rehearsed
-from models.cash.claims import HORIZON_DAYS
+from models.cash.backtest import PAST_FORECASTS, Past, learnt, rehearsed
 from models.cash.model import CashModel
 from models.cash.open_items import DatesPayments
 from models.champion import CASH_FORECAST, PAYMENT_DATE, ModelVersion, champion
 from pipelines.train import learner, read_at_rest
 
-ORIGIN_DAYS = 28
-REHEARSED_DAYS = 2 * HORIZON_DAYS + ORIGIN_DAYS
+ORIGIN_DAYS, RETRAINED_DAYS = 28, 112
+REHEARSED_DAYS = PAST_FORECASTS * ORIGIN_DAYS
+# As many as payment dates are learnt from. Fewer teach next to nothing, and would still replace what serves.
+FEWEST_SETTLED = 30
 Step = Callable[[str], None]
 # Makes the payment dates that there were at an instant: of a book, that instant and a seed.
 TrainsDates = Callable[[Book, datetime, int], DatesPayments]
@@ -41,7 +44,7 @@ class TrainedCash:
 def train_cash(lake: Lake, mlruns: Path, *, seed: int, step: Step = lambda _: None) -> TrainedCash:
     """Train on everything the lake knows, register and promote; step is told in words what begins.
 
-    `NotFound` where no payment-date model serves; `BadInput` where the lake is empty.
+    `NotFound` where no payment-date model serves or the lake is empty; `BadInput` under `FEWEST_SETTLED`.
     """
     serving = champion(mlruns, PAYMENT_DATE)
     if serving is None:
@@ -49,11 +52,12 @@ def train_cash(lake: Lake, mlruns: Path, *, seed: int, step: Step = lambda _: No
     step("reading the lake")
     versions, facts = read_at_rest(lake)
     book = Book(facts)
+    _refuse_too_thin(book)
     model = fit_rehearsed(book, book.last_known(), seed=seed, rests_on=serving.label, step=step)
     step("registering")
     frame = book.at_issue(date.min, date.max)
     lineage = registry.Lineage(
-        data_window=(_day(frame["cutoff_day"].min()), _day(frame["cutoff_day"].max())),
+        data_window=(min(frame["cutoff_day"]), max(frame["cutoff_day"])),
         lake_versions=versions,
         params={**model.about, "rests_on": serving.label, "rests_on_digest": serving.digest},
         metrics=_figures(model),
@@ -77,28 +81,42 @@ def fit_rehearsed(
     step: Step = lambda _: None,
     train: TrainsDates = trained_before,
 ) -> CashModel:
-    """The cash model of an instant from forecasts rehearsed before it; without any where history is too short."""
-    step("rehearsal: forecasts of the past, with what was known then")
-    origins = [as_of - timedelta(days=back) for back in range(REHEARSED_DAYS, ORIGIN_DAYS - 1, -ORIGIN_DAYS)]
+    """The cash model of an instant from forecasts rehearsed before it; from fewer where history is too short."""
+    past = []
+    for back in range(REHEARSED_DAYS, 0, -RETRAINED_DAYS):
+        origins = [as_of - timedelta(days=back - ahead) for ahead in range(0, RETRAINED_DAYS, ORIGIN_DAYS)]
+        past += _rehearsed(book, origins, seed, step, train)
+    step("learning from what became of them")
+    return learnt(book, as_of, past, seed=seed, rests_on=rests_on)
+
+
+def _rehearsed(book: Book, origins: list[datetime], seed: int, step: Step, train: TrainsDates) -> list[Past]:
+    """Forecasts of the origins, by payment dates of the first; none where too little was settled by then."""
+    step(f"rehearsal: payment dates as of {origins[0].date()}")
     try:
         dated = train(book, origins[0], seed)
-    except BadInput:  # too little was settled by then: nothing to learn dependence from, which the model says
-        return learnt(book, as_of, [], seed=seed, rests_on=rests_on)
+    except BadInput:
+        return []
     past = []
     for origin in origins:
         step(f"rehearsal: {origin.date()}")
         past.append(rehearsed(book, dated, origin, seed=seed))
-    step("learning from what became of them")
-    return learnt(book, as_of, past, seed=seed, rests_on=rests_on)
+    return past
+
+
+def _refuse_too_thin(book: Book) -> None:
+    paid = pl.col("paid_date").is_not_null() & ~pl.col("cancelled") & (pl.col("amount_minor") > 0)
+    settled = standing(book.states, book.last_known()).filter(paid).height
+    if settled < FEWEST_SETTLED:
+        raise BadInput(
+            f"only {settled} settled receivables to learn cash from; allowed: {FEWEST_SETTLED} or more. "
+            "Ingest more history; the model that serves stays"
+        )
 
 
 def _figures(model: CashModel) -> dict[str, float]:
     told = model.dependence
     shares = {"entity_share": told.entity_share, "customer_share": told.customer_share, "bundling": told.usual_bundling}
     spread = {f"spread_week_{k}": factor for k, factor in enumerate(model.spread.spread, start=1)}
+    spread |= {f"group_spread_week_{k}": factor for k, factor in enumerate(model.group_spread.spread, start=1)}
     return {**shares, **spread, "level_spread": model.profile.level_spread, "billed_share": model.billing.billed_share}
-
-
-def _day(value: object) -> date:
-    assert isinstance(value, date)
-    return value

@@ -25,6 +25,7 @@ from pipelines import (
 )
 from pipelines.cli_options import (
     SCORE_ENDINGS,
+    AsOf,
     Day,
     JsonOut,
     Lake,
@@ -42,7 +43,7 @@ INTERRUPTED = 130
 
 app = typer.Typer(
     name="duecast",
-    help="When will each invoice be paid? Pull the ledger, learn from it, ask it.",
+    help="Pull the ledger, learn from it, ask it: when is what paid, how much cash comes, who is a risk, whom to call?",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -52,7 +53,7 @@ app = typer.Typer(
 
 @app.command()
 def demo(
-    customers: Annotated[int, typer.Option(help="Customers of the sandbox seller.", min=20)] = 120,
+    customers: Annotated[int, typer.Option(help="Customers of the sandbox seller.", min=20)] = 200,
     keep: Annotated[
         Path | None, typer.Option(help="Keep lake and models in this folder.", metavar="FOLDER", callback=folder)
     ] = None,
@@ -155,7 +156,7 @@ def evaluate(
 
 @app.command()
 def score(
-    as_of: Day = None,
+    as_of: AsOf = None,
     entity: Annotated[str | None, typer.Option(help="Only this legal entity.")] = None,
     invoice: Annotated[list[str] | None, typer.Option(help="Only these invoices; may be repeated.")] = None,
     out: Annotated[

@@ -1,11 +1,12 @@
 """`duecast anomalies`: what is odd in the books, why, and what people say of it."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from pipelines.cli_options import JsonOut, Lake, Models, Who, Why, as_date
+from pipelines.cli_options import SCORE_ENDINGS, JsonOut, Lake, Models, Who, Why, as_date, written_file
 
 app = typer.Typer(
     help="Odd invoices, payments, master data and feeds, within an alert budget.",
@@ -13,6 +14,14 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
+AsOf = Annotated[
+    datetime | None,
+    typer.Option(
+        help="With what was learnt and judged before this day; with all there is where left out.",
+        formats=["%Y-%m-%d"],
+        metavar="YYYY-MM-DD",
+    ),
+]
 AlertId = Annotated[str, typer.Argument(help="The alert's id, as listed.", metavar="ALERT")]
 
 
@@ -28,26 +37,58 @@ def anomalies_list(
             help="No alert that is less likely to be odd than this, however much of the budget is left.", metavar="P"
         ),
     ] = 0.02,
+    days: Annotated[
+        int | None,
+        typer.Option(
+            help="Only what was learnt in so many days up to the newest, or to --as-of. Default: 30.", metavar="N"
+        ),
+    ] = None,
     since: Annotated[
         datetime | None,
-        typer.Option(help="Only what was learnt since this day, UTC.", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD"),
+        typer.Option(
+            help="Only what was learnt since this day, UTC; instead of --days.",
+            formats=["%Y-%m-%d"],
+            metavar="YYYY-MM-DD",
+        ),
     ] = None,
+    all_of_them: Annotated[
+        bool, typer.Option("--all", help="Of all days, and duplicates that the books took back since, too.")
+    ] = False,
+    limit: Annotated[int, typer.Option(help="Show at most so many; files hold all.", metavar="N")] = 20,
+    as_of: AsOf = None,
     entity: Annotated[str | None, typer.Option(help="Only this legal entity.", metavar="ID")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write all of the alerts: .parquet, .csv or .json.",
+            metavar="FILE",
+            callback=written_file(*SCORE_ENDINGS),
+        ),
+    ] = None,
     json_out: JsonOut = None,
     lake: Lake = None,
     mlruns: Models = None,
 ) -> None:
-    """Alerts that nobody has judged, the likeliest first, each with the comparison that makes it odd.
+    """Alerts of the last 30 days that nobody has judged, the likeliest first, each with what makes it odd.
 
-    Example:  duecast anomalies list --budget 0.004 --least-chance 0.1 --since 2026-01-01 --json alerts.json
+    The budget is a share of the documents of those days. As of a past day too it is the model that serves now. Files
+    hold all alerts of those days, with the day on which the books took one back.
+
+    Examples:
+
+    duecast anomalies list --days 7 --budget 0.004 --least-chance 0.1 --out alerts.csv
+
+    duecast anomalies list --as-of 2026-01-05 --entity DE01
     """
     from models.anomalies.alerts import Budget
-    from pipelines.anomaly_commands import list_alerts
+    from pipelines.anomaly_commands import Window, list_alerts
 
     list_alerts(
         budget=Budget(budget, per_day, least_chance),
-        since=as_date(since),
+        window=Window(days, as_date(since), all_of_them, limit),
+        as_of=as_date(as_of),
         entity=entity,
+        out=out,
         json_out=json_out,
         lake=lake,
         mlruns=mlruns,
@@ -55,14 +96,16 @@ def anomalies_list(
 
 
 @app.command("show")
-def anomalies_show(alert: AlertId, json_out: JsonOut = None, lake: Lake = None, mlruns: Models = None) -> None:
+def anomalies_show(
+    alert: AlertId, as_of: AsOf = None, json_out: JsonOut = None, lake: Lake = None, mlruns: Models = None
+) -> None:
     """One alert: all of its evidence, its documents, what was said of it and by whom.
 
     Example:  duecast anomalies show 3f1c9a0b7d2e4f56
     """
     from pipelines.anomaly_commands import show_alert
 
-    show_alert(alert, json_out=json_out, lake=lake, mlruns=mlruns)
+    show_alert(alert, as_of=as_date(as_of), json_out=json_out, lake=lake, mlruns=mlruns)
 
 
 @app.command("judge")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli_options import SCORE_ENDINGS, Day, JsonOut, Lake, Models, Seed, as_date, written_file
+from pipelines.cli_options import SCORE_ENDINGS, AsOf, JsonOut, Lake, Models, Seed, as_date, written_file
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -20,7 +20,7 @@ def forecast(
     group_currency: Annotated[
         str | None, typer.Option(help="Add everything up in this currency, at the rates known.", metavar="CODE")
     ] = None,
-    as_of: Day = None,
+    as_of: AsOf = None,
     scenario: Annotated[
         Path | None, typer.Option(help="What if: a YAML or JSON file, shown beside the base.", metavar="FILE")
     ] = None,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli_options import SCORE_ENDINGS, Day, Lake, Models, as_date, written_file
+from pipelines.cli_options import SCORE_ENDINGS, AsOf, JsonOut, Lake, Models, as_date, written_file
 
 app = typer.Typer(
     help="Credit risk: scores, limits, expected losses, explanations.",
@@ -25,7 +25,12 @@ Lgd = Annotated[float, typer.Option(help="Share of the exposure that a default l
 
 @app.command("score")
 def credit_score(
-    as_of: Day = None, entity: Entity = None, out: Out = None, lake: Lake = None, mlruns: Models = None
+    as_of: AsOf = None,
+    entity: Entity = None,
+    out: Out = None,
+    json_out: JsonOut = None,
+    lake: Lake = None,
+    mlruns: Models = None,
 ) -> None:
     """Every customer's chance of default, score and grade; those in default already are said to be so.
 
@@ -33,12 +38,12 @@ def credit_score(
     """
     from pipelines.credit_commands import show_scores
 
-    show_scores(as_of=as_date(as_of), entity=entity, out=out, lake=lake, mlruns=mlruns)
+    show_scores(as_of=as_date(as_of), entity=entity, out=out, json_out=json_out, lake=lake, mlruns=mlruns)
 
 
 @app.command("limits")
 def credit_limits(
-    as_of: Day = None,
+    as_of: AsOf = None,
     entity: Entity = None,
     appetite_share: Annotated[
         float, typer.Option(help="Expected loss allowed, by purchases of a year.", metavar="SHARE", min=0, max=1)
@@ -53,6 +58,7 @@ def credit_limits(
     receivables: Annotated[bool, typer.Option(help="Count what is open.")] = True,
     orders: Annotated[bool, typer.Option(help="Count orders that are not yet billed.")] = True,
     out: Out = None,
+    json_out: JsonOut = None,
     lake: Lake = None,
     mlruns: Models = None,
 ) -> None:
@@ -75,20 +81,31 @@ def credit_limits(
         count_receivables=receivables,
         count_orders=orders,
     )
-    show_limits(as_of=as_date(as_of), entity=entity, settings=settings, out=out, lake=lake, mlruns=mlruns)
+    show_limits(
+        as_of=as_date(as_of),
+        entity=entity,
+        settings=settings,
+        out=out,
+        json_out=json_out,
+        lake=lake,
+        mlruns=mlruns,
+    )
 
 
 @app.command("losses")
 def credit_losses(
-    as_of: Day = None,
+    as_of: AsOf = None,
     entity: Entity = None,
     lgd: Lgd = 0.4,
-    own_lgd: Annotated[bool, typer.Option("--own-lgd", help="Read the LGD off the ledger's own defaults.")] = False,
+    own_lgd: Annotated[
+        bool, typer.Option("--own-lgd", help="Read the LGD off the ledger; --lgd where it cannot tell.")
+    ] = False,
     discount: Annotated[
         float, typer.Option(help="What money costs, as a share a year.", metavar="SHARE", min=0)
     ] = 0.05,
     orders: Annotated[bool, typer.Option(help="Count orders that are not yet billed.")] = False,
     out: Out = None,
+    json_out: JsonOut = None,
     lake: Lake = None,
     mlruns: Models = None,
 ) -> None:
@@ -100,14 +117,24 @@ def credit_losses(
     from pipelines.credit_commands import show_losses
 
     settings = LossSettings(lgd=lgd, discount_rate=discount, count_orders=orders)
-    show_losses(as_of=as_date(as_of), entity=entity, settings=settings, own=own_lgd, out=out, lake=lake, mlruns=mlruns)
+    show_losses(
+        as_of=as_date(as_of),
+        entity=entity,
+        settings=settings,
+        own=own_lgd,
+        out=out,
+        json_out=json_out,
+        lake=lake,
+        mlruns=mlruns,
+    )
 
 
 @app.command("explain")
 def credit_explain(
     customer: Annotated[str, typer.Argument(help="The customer's id.", metavar="CUSTOMER")],
-    as_of: Day = None,
+    as_of: AsOf = None,
     entity: Entity = None,
+    json_out: JsonOut = None,
     lake: Lake = None,
     mlruns: Models = None,
 ) -> None:
@@ -117,7 +144,7 @@ def credit_explain(
     """
     from pipelines.credit_commands import show_explanation
 
-    show_explanation(customer, as_of=as_date(as_of), entity=entity, lake=lake, mlruns=mlruns)
+    show_explanation(customer, as_of=as_date(as_of), entity=entity, json_out=json_out, lake=lake, mlruns=mlruns)
 
 
 @app.command("portfolio")

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipelines.cli_options import Day, Lake, Models, as_date
+from pipelines.cli_options import AsOf, Lake, Models, as_date
 
 
 def export(
@@ -12,7 +12,10 @@ def export(
     form: Annotated[
         Literal["parquet", "delta"] | None, typer.Option("--format", help="In a folder: parquet where left out.")
     ] = None,
-    as_of: Day = None,
+    as_of: AsOf = None,
+    group_currency: Annotated[
+        str | None, typer.Option(help="KPIs over all currencies too, in this one.", metavar="CODE")
+    ] = None,
     lake: Lake = None,
     mlruns: Models = None,
 ) -> None:
@@ -20,8 +23,8 @@ def export(
 
     Examples:  duecast export --to marts/ --format delta --as-of 2026-01-05
 
-    duecast export --to postgresql://bi@127.0.0.1/warehouse
+    duecast export --to postgresql://bi@127.0.0.1/warehouse --group-currency EUR
     """
     from pipelines.marts.export import export as export_marts
 
-    export_marts(to=to, form=form, as_of=as_date(as_of), lake=lake, mlruns=mlruns)
+    export_marts(to=to, form=form, as_of=as_date(as_of), lake=lake, mlruns=mlruns, group_currency=group_currency)

@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipelines.cli_options import Day, JsonOut, Lake, Landscape, Models, as_date
+from pipelines.cli_options import AsOf, JsonOut, Lake, Landscape, Models, as_date
 
 app = typer.Typer(help="Key figures over a period.", no_args_is_help=True, rich_markup_mode="markdown")
 
 
 @app.command("collections")
 def kpis_collections(
-    as_of: Day = None,
+    as_of: AsOf = None,
     days: Annotated[int, typer.Option(help="Length of the period before it.", min=1, max=3660)] = 90,
     by: Annotated[
         Literal["entity", "currency", "segment", "parent", "collector", "customer"],
@@ -27,7 +27,9 @@ def kpis_collections(
     ] = 2,
     worth_days: Annotated[int, typer.Option(help="DSO worth: of so many days.", min=1, max=3660)] = 1,
     definitions: Annotated[bool, typer.Option("--definitions", help="Say what each figure means.")] = False,
-    limit: Annotated[int, typer.Option(help="Show at most so many rows.", min=1)] = 30,
+    limit: Annotated[
+        int, typer.Option(help="Show at most so many rows; with --group-currency, so many groups.", min=1)
+    ] = 30,
     json_out: JsonOut = None,
     lake: Lake = None,
 ) -> None:
@@ -54,7 +56,7 @@ def kpis_collections(
 
 @app.command("provision")
 def kpis_provision(
-    as_of: Day = None,
+    as_of: AsOf = None,
     rates: Annotated[
         Path | None,
         typer.Option(help="Loss rates by bucket, a YAML file; without it, what the past shows.", metavar="FILE"),

@@ -41,6 +41,14 @@ def written_file(*endings: str) -> Callable[[typer.CallbackParam, Path | None], 
 
 
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d"],
+        metavar="YYYY-MM-DD",
+        help="With what was known before that day began; without it, with all there is.",
+    ),
+]
 Lake = Annotated[str | None, typer.Option(help="Where the facts are (DUECAST_LAKE).", metavar="FOLDER|URL")]
 Models = Annotated[
     Path | None,

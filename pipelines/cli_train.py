@@ -26,7 +26,7 @@ OddRate = Annotated[
 ]
 
 Model = Annotated[str, typer.Argument(help="payment-date, credit-risk, cash-forecast, anomalies or contact-effect.")]
-Report = Annotated[Path, typer.Option(help="Folder for the backtest's report.", callback=folder)]
+Report = Annotated[Path, typer.Option(help="Folder for the report of a backtest.", callback=folder)]
 
 
 def train(
@@ -43,13 +43,19 @@ def train(
     limits: Limits = None,
     odd_rate: OddRate = None,
 ) -> None:
-    """Backtest, train on everything the lake knows, register the model and make it the champion.
+    """Train on everything the lake knows, register the model and make it the champion.
+
+    payment-date and credit-risk are backtested first, with a report; how good the others are, their benchmarks say.
 
     Examples:  duecast train
 
     duecast train credit-risk --late-days 60
 
     duecast train anomalies --limits limits.yaml
+
+    duecast train cash-forecast
+
+    duecast train contact-effect --horizon-days 14
 
     duecast train credit-risk --data UCI_Credit_Card.csv --mapping uci-credit-default
     """

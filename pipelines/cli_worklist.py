@@ -9,7 +9,6 @@ import typer
 from pipelines.cli_options import JsonOut, Lake, Models, Seed, as_date, written_file
 
 app = typer.Typer(
-    help="Who to contact today, why, and who is held.",
     invoke_without_command=True,
     rich_markup_mode="markdown",
 )
@@ -28,7 +27,7 @@ ContactCost = Annotated[float, typer.Option(help="Of one contact, in the entity'
 GapDays = Annotated[
     int, typer.Option(help="Days between two contacts of a customer; after a draw, the horizon at least.", min=0)
 ]
-PerMonth = Annotated[int, typer.Option(help="Contacts of a customer in 30 days.", min=1)]
+PerMonth = Annotated[int, typer.Option(help="Days of 30 on which a customer is contacted.", min=1)]
 Entity = Annotated[str | None, typer.Option(help="Only this entity.", metavar="ID")]
 AsOf = Annotated[
     datetime | None,
@@ -40,6 +39,9 @@ AsOf = Annotated[
 ]
 DespiteStale = Annotated[bool, typer.Option("--despite-stale", help="List although a feed is silent.")]
 Record = Annotated[bool, typer.Option("--record", help="Land the list in the lake, as it was drawn.")]
+Limit = Annotated[
+    int, typer.Option(help="Contacts shown, shared between entities; files hold all of them.", min=1, metavar="N")
+]
 Out = Annotated[
     Path | None,
     typer.Option(
@@ -63,6 +65,7 @@ def worklist(
     as_of: AsOf = None,
     despite_stale: DespiteStale = False,
     record: Record = False,
+    limit: Limit = 20,
     seed: Seed = 7,
     out: Out = None,
     json_out: JsonOut = None,
@@ -71,11 +74,14 @@ def worklist(
 ) -> None:
     """Who to contact today and why, under the collectors' capacity; who is held, and what releases them.
 
-    Ranked by what a contact is worth, learnt from randomised contacts only; by value at risk until there are enough.
+    Ranked by what a contact is worth, learnt from randomised contacts only; by value at risk until there are enough of
+    them and their effect is told apart from none.
 
-    Examples:  duecast worklist --capacity 40 --per-collector --json worklist.json
+    Examples:  duecast worklist --capacity 25 --limit 40 --json worklist.json
 
     duecast worklist --entity DE01 --as-of 2026-01-05 --holdout 0.1 --record
+
+    duecast train contact-effect --horizon-days 7 && duecast worklist --horizon 7
     """
     if context.invoked_subcommand is not None:
         return
@@ -99,6 +105,7 @@ def worklist(
         entity=entity,
         despite_stale=despite_stale,
         recorded=record,
+        limit=limit,
         out=out,
         json_out=json_out,
         lake=lake,

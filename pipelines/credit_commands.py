@@ -1,35 +1,63 @@
 """What `duecast credit` does: open what it needs, run it, show the result."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
+from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
 from features.errors import BadInput
 from features.lake import Lake
-from features.money import from_minor
 from models.credit.answers import CreditScore
-from models.credit.losses import LossSettings
+from models.credit.blocked import BlockedOrder
+from models.credit.counterfactuals import Counterfactual
+from models.credit.losses import ExpectedLoss, LossSettings
 from models.credit.opinions import ScoredCustomers, limits_of, losses_of, own_lgd, ways_up
 from models.credit.policy import LimitSettings
+from models.credit.scale import GRADES
 from pipelines.credit import scored_customers
-from pipelines.credit_files import write_rows
-from pipelines.screen import WIDTH, console
+from pipelines.credit_files import write_json
+from pipelines.credit_screen import (
+    SHOWN,
+    Names,
+    amount,
+    basis,
+    because,
+    credit_table,
+    lgd_words,
+    names_of,
+    percent,
+    points,
+    show_rows,
+    use_of,
+    used_words,
+    whom,
+    why_not_figured,
+)
+from pipelines.screen import console
 from services.settings import read_settings
 
-SHOWN = 20
-REASONS_SHOWN = 2
-MOST_SHOWN_SHARE = 9.99
+OTHER_LOSS = (
+    "Losses of customers that go into default within the horizon. `duecast kpis provision` says another thing: "
+    "lifetime losses of receivables by days past due"
+)
 
 
 def show_scores(
-    *, as_of: date | None, entity: str | None, out: Path | None, lake: str | None, mlruns: Path | None
+    *,
+    as_of: date | None,
+    entity: str | None,
+    out: Path | None,
+    json_out: Path | None,
+    lake: str | None,
+    mlruns: Path | None,
 ) -> None:
     """Every customer's score: all to `out`, the riskiest on the screen."""
-    told = _asked(as_of, entity, lake, mlruns).scores
+    asked = _asked(as_of, entity, lake, mlruns)
+    told, names = asked.scores, names_of(asked.book.facts)
     graded = sorted((score for score in told if score.grade is not None), key=lambda score: -(score.pd or 0.0))
     failed, silent = (
         sum(one) for one in zip(*((s.default_cause is not None, s.pd is None) for s in told), strict=True)
@@ -40,8 +68,10 @@ def show_scores(
     )
     table = credit_table(title, "customer", "PD", "score", "grade", "because")
     for score in graded[:SHOWN]:
-        table.add_row(_whom(score), _percent(score.pd), _points(score.score), score.grade or "", _because(score))
+        table.add_row(whom(score, names), percent(score.pd), points(score.score), score.grade or "", because(score))
+    console().print(escape(basis(asked, as_of)))
     show_rows(table, told, out)
+    _write_json(json_out, asked, as_of, {"scores": told})
 
 
 def show_limits(
@@ -50,31 +80,40 @@ def show_limits(
     entity: str | None,
     settings: LimitSettings,
     out: Path | None,
+    json_out: Path | None,
     lake: str | None,
     mlruns: Path | None,
 ) -> None:
     """Every customer's limit: all to `out`, the most used on the screen; then the orders that would be blocked."""
-    limits, blocked = limits_of(_asked(as_of, entity, lake, mlruns), settings)
+    asked = _asked(as_of, entity, lake, mlruns)
+    limits, blocked = limits_of(asked, settings)
+    names = names_of(asked.book.facts)
     title = f"{min(SHOWN, len(limits))} of {len(limits)} limits, the most used first"
-    table = credit_table(title, "customer", "exposure", "limit", "used", "on file", "by")
-    for limit in sorted(limits, key=lambda one: -(one.used_share or 0.0))[:SHOWN]:
+    table = credit_table(title, "customer", "exposure", "limit", "used", "on file", "in", "by")
+    for limit in sorted(limits, key=use_of, reverse=True)[:SHOWN]:
         table.add_row(
-            _whom(limit),
-            _amount(limit.exposure_minor, limit.currency),
-            _amount(limit.limit_minor, limit.currency),
+            whom(limit, names),
+            amount(limit.exposure_minor, limit.currency),
+            amount(limit.limit_minor, limit.currency),
             used_words(limit.used_share),
-            _amount(limit.on_file_minor, limit.currency),
+            amount(limit.on_file_minor, limit.currency),
+            limit.currency,
             escape(limit.decided_by or limit.availability_reason or ""),
         )
+    console().print(escape(basis(asked, as_of)))
     show_rows(table, limits, out)
     if blocked:
-        preview = credit_table(
-            f"{len(blocked)} open orders would be blocked", "customer", "order", "unbilled", "because"
-        )
-        for order in blocked[:SHOWN]:
-            amount = f"{_amount(order.unbilled_minor, order.currency)} {order.currency}"
-            preview.add_row(_whom(order), escape(order.order_id), amount, escape(order.why))
-        console().print(preview)
+        console().print(_blocked_table(blocked, names))
+    _write_json(json_out, asked, as_of, {"settings": asdict(settings), "limits": limits, "blocked_orders": blocked})
+
+
+def _blocked_table(blocked: list[BlockedOrder], names: Names) -> Table:
+    title = f"{len(blocked)} open orders would be blocked"
+    table = credit_table(title, "customer", "order", "unbilled", "in", "because")
+    for order in blocked[:SHOWN]:
+        unbilled = amount(order.unbilled_minor, order.currency)
+        table.add_row(whom(order, names), escape(order.order_id), unbilled, order.currency, escape(order.why))
+    return table
 
 
 def show_losses(
@@ -84,27 +123,44 @@ def show_losses(
     settings: LossSettings,
     own: bool,
     out: Path | None,
+    json_out: Path | None,
     lake: str | None,
     mlruns: Path | None,
 ) -> None:
     """The expected loss of every customer to `out`, their sums per entity and currency on the screen."""
     asked = _asked(as_of, entity, lake, mlruns)
-    if own:
-        settings = LossSettings(own_lgd(asked), settings.discount_rate, settings.count_orders)
-    losses = losses_of(asked, settings)
-    table = credit_table(f"expected loss, LGD {settings.lgd:.1%}", "entity", "exposure", "expected loss", "not figured")
+    lgds = own_lgd(asked) if own else {}
+    losses = losses_of(asked, settings, lgds)
+    screen = console()
+    screen.print(escape(basis(asked, as_of)))
+    show_rows(_loss_table(losses, "expected loss" if own else f"expected loss, LGD {settings.lgd:.1%}"), losses, out)
+    for line in lgd_words(lgds, settings.lgd):
+        screen.print(escape(line))
+    screen.print(OTHER_LOSS, style="dim")
+    _write_json(json_out, asked, as_of, {"settings": asdict(settings), "own_lgd": lgds, "losses": losses})
+
+
+def _loss_table(losses: list[ExpectedLoss], title: str) -> Table:
+    table = credit_table(title, "entity", "exposure", "expected_loss", "in default_already", "not_figured", "because")
     for entity_id, currency in sorted({(loss.entity_id, loss.currency) for loss in losses}):
-        own_rows = [loss for loss in losses if (loss.entity_id, loss.currency) == (entity_id, currency)]
-        told = [loss.loss_minor for loss in own_rows if loss.loss_minor is not None]
-        gap = sum(loss.ead_minor for loss in own_rows if loss.loss_minor is None)
-        exposure = sum(loss.ead_minor for loss in own_rows)
-        amounts = (_amount(minor, currency) for minor in (exposure, sum(told), gap))
-        table.add_row(f"{entity_id} {currency}", *amounts)
-    show_rows(table, losses, out)
+        rows = [loss for loss in losses if (loss.entity_id, loss.currency) == (entity_id, currency)]
+        told = [loss.loss_minor for loss in rows if loss.loss_minor is not None]
+        failed = sum(loss.loss_minor or 0 for loss in rows if loss.pd == 1)
+        gap = sum(loss.ead_minor for loss in rows if loss.loss_minor is None)
+        figures = (sum(loss.ead_minor for loss in rows), sum(told) if told else None, failed or None, gap or None)
+        amounts = (amount(minor, currency) for minor in figures)
+        table.add_row(f"{entity_id} {currency}", *amounts, escape(why_not_figured(rows)))
+    return table
 
 
 def show_explanation(
-    customer: str, *, as_of: date | None, entity: str | None, lake: str | None, mlruns: Path | None
+    customer: str,
+    *,
+    as_of: date | None,
+    entity: str | None,
+    json_out: Path | None,
+    lake: str | None,
+    mlruns: Path | None,
 ) -> None:
     """One customer's score with every reason, its signals, and what would go with a better grade."""
     asked = _asked(as_of, entity, lake, mlruns, customer)
@@ -112,23 +168,68 @@ def show_explanation(
         entities = ", ".join(score.entity_id for score in asked.scores)
         raise BadInput(f"customer {customer!r} is in several entities: {entities}; say which with --entity")
     (score,) = asked.scores
+    ways = ways_up(asked, 0)
     screen = console()
-    screen.print(
-        f"{_whom(score)} as of {score.cutoff_day}: PD {_percent(score.pd)} in {score.horizon_days} days, "
-        f"score {_points(score.score) or 'none'}, grade {score.grade or 'none'}"
-    )
-    if score.availability_reason:
-        screen.print(escape(f"{score.availability}: {score.availability_reason}"))
+    name = whom(score, names_of(asked.book.facts)).replace("\n", ", ")
+    screen.print(f"{name}: {escape(_verdict(score))}")
+    screen.print(escape(basis(asked, as_of)))
+    screen.print(escape(_known_of(asked)))
     if score.typical_score is not None:
         table = credit_table("points that add up to the score", "reason", "points", "words")
-        table.add_row("typical", _points(score.typical_score), "where every customer starts")
+        table.add_row("typical", points(score.typical_score), "where every customer starts")
         for reason in score.reasons:
             table.add_row(reason.code, f"{reason.points:+.1f}", escape(reason.words))
         screen.print(table)
     told = ", ".join(f"{name} {value:g}" for name, value in score.signals.items())
     screen.print(escape(f"External signals: {told or 'none'}; missing: {', '.join(score.signals_missing) or 'none'}"))
-    for way in ways_up(asked, 0):
-        screen.print(escape(f"{way.words} (PD {_percent(way.pd)}): {way.note}"))
+    for line in _ways_words(score, ways):
+        screen.print(escape(line))
+    _write_json(json_out, asked, as_of, {"score": score, "ways_up": ways})
+
+
+def _verdict(score: CreditScore) -> str:
+    """The figures where there are any; why there are none, or not more, where not."""
+    why = score.availability_reason
+    if score.default_cause is not None:
+        return why or "in default already"
+    if score.score is None:
+        return f"no PD, score or grade, since {why}"
+    figures = f"PD {percent(score.pd)} in {score.horizon_days} days, score {points(score.score)}, grade {score.grade}"
+    return f"{figures}; {score.availability}, since {why}" if why else figures
+
+
+def _known_of(asked: ScoredCustomers) -> str:
+    """What the books say of the one customer asked about, whether or not it has a score."""
+    row = asked.frame.row(0, named=True)
+    held = [
+        f"{amount(one['open_minor'], one['currency'])} {one['currency']}"
+        for one in asked.exposures.iter_rows(named=True)
+        if one["open_minor"]
+    ]
+    worst = row["worst_overdue_days"]
+    late = f", the oldest {worst:.0f} days overdue" if worst else ""
+    counts = [int(row[name] or 0) for name in ("charged_count", "days_late_count", "invoiced_count_365d")]
+    return (
+        f"Known: owes {', '.join(held) or 'nothing'}{late}; {counts[0]:,} receivables so far, {counts[1]:,} of them "
+        f"settled; {counts[2]:,} invoices in a year"
+    )
+
+
+def _ways_words(score: CreditScore, ways: list[Counterfactual]) -> list[str]:
+    if ways:
+        return [f"{way.words} (PD {percent(way.pd)}): {way.note}" for way in ways]
+    if score.grade is None:
+        return []
+    if score.grade == next(iter(GRADES)):
+        return [f"Grade {score.grade} is the best there is"]
+    return ["No change that is tried (fewer late invoices, overdue paid, less owed) goes with a better grade"]
+
+
+def _write_json(out: Path | None, asked: ScoredCustomers, as_of: date | None, told: Mapping[str, Any]) -> None:
+    """The answers to `out`, where there is one, with the day, horizon and default they stand on."""
+    if out is not None:
+        at = asked.book.last_known().isoformat() if as_of is None else as_of.isoformat()
+        write_json({"as_of": at, "default": asdict(asked.model.rule), **told}, out)
 
 
 def _asked(
@@ -136,50 +237,3 @@ def _asked(
 ) -> ScoredCustomers:
     settings = read_settings(lake=lake, mlruns=mlruns)
     return scored_customers(Lake(settings.lake), settings.mlruns, as_of=as_of, entity=entity, customer=customer)
-
-
-def show_rows(table: Table, rows: Sequence[object], out: Path | None) -> None:
-    """All `rows` to `out`, where there is one; the table on the screen."""
-    if out is not None:
-        write_rows(rows, out)
-    screen = console()
-    screen.print(table)
-    screen.print("All of them: --out FILE.parquet" if out is None else f"Written: {out}")
-
-
-def credit_table(title: str, *columns: str) -> Table:
-    """An empty table; words to the left, numbers to the right."""
-    table = Table(title=title, title_justify="left", width=WIDTH, pad_edge=False, box=SIMPLE_HEAD)
-    wide = {"because", "words", "by"}
-    for name in columns:
-        numeric = name not in {"", "id", "customer", "entity", "grade", "reason", "order", *wide}
-        table.add_column(
-            name.replace("_", "\n"), justify="right" if numeric else "left", ratio=1 if name in wide else None
-        )
-    return table
-
-
-def _whom(row: object) -> str:
-    return escape(f"{getattr(row, 'entity_id')} {getattr(row, 'customer_id')}")  # noqa: B009 - any answer has both
-
-
-def _because(score: CreditScore) -> str:
-    told = [f"{reason.points:+.0f} {reason.words}" for reason in score.reasons[:REASONS_SHOWN]]
-    return escape("\n".join([*told, *([score.availability_reason] if score.availability_reason else [])]))
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{share:.1%}"
-
-
-def used_words(share: float | None) -> str:
-    """How much of a limit is used; far above it no digits are told."""
-    return ">999 %" if share is not None and share > MOST_SHOWN_SHARE else _percent(share)
-
-
-def _points(score: float | None) -> str:
-    return "" if score is None else f"{score:.0f}"
-
-
-def _amount(minor: int | None, currency: str) -> str:
-    return "" if minor is None else f"{from_minor(minor, currency):,}"

@@ -1,6 +1,6 @@
 """Answers as files: one row an answer, or as JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -8,6 +8,14 @@ import polars as pl
 
 from features.errors import BadSetting
 from pipelines.cli_options import SCORE_ENDINGS
+
+
+def write_json(told: Mapping[str, object], path: Path) -> None:
+    """Write figures as JSON; `BadSetting` where that cannot be done."""
+    try:
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(told)) + b"\n")
+    except OSError as error:
+        raise BadSetting(f"--json {path} cannot be written ({error.strerror})") from None
 
 
 def write_rows(rows: Sequence[object], path: Path) -> None:
@@ -30,4 +38,4 @@ def write_rows(rows: Sequence[object], path: Path) -> None:
 
 
 def _cell(value: object) -> object:
-    return msgspec.json.encode(value).decode() if isinstance(value, list | dict) else value
+    return msgspec.json.encode(value).decode() if isinstance(value, list | tuple | dict) else value

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from pipelines.credit_commands import REASONS_SHOWN, SHOWN, credit_table, show_rows
 from pipelines.credit_portfolio import score_portfolio_file
+from pipelines.credit_screen import REASONS_SHOWN, SHOWN, credit_table, show_rows
 from services.settings import quieten, read_settings
 
 

@@ -16,8 +16,8 @@ from models.credit.measures import MEASURES
 from models.credit.report import PAGE
 from models.credit.scale import GradeRow
 from pipelines.credit import train_credit_risk
-from pipelines.credit_commands import credit_table
 from pipelines.credit_portfolio import train_portfolio_file
+from pipelines.credit_screen import credit_table
 from pipelines.screen import console
 from services.settings import quieten, read_settings
 

@@ -63,7 +63,7 @@ def run(*, customers: int, keep: Path | None, stay: bool) -> None:
                 service.wait_until_ready(READY_SECONDS)
             _ask(settings, service.url, screen, home / PICTURE)
             stays = stay or sys.stdin.isatty()
-            screen.print(_farewell(service.url, erp.base_url, home, stays=stays))
+            screen.print(_farewell(service.url, erp.base_url, home, stays=stays), soft_wrap=True)
             if stays:
                 screen.print("[bold]Ctrl-C ends both services.[/bold]")
                 _until_interrupted()
@@ -154,11 +154,14 @@ No model can know that beforehand, hence intervals that hold less than they say;
 shows the calm months too.
 
 More of the same seller
-  export DUECAST_LAKE={home}/lake DUECAST_MLRUNS={home}/mlruns DUECAST_STATE_URL=sqlite:///{home}/state.db
+  export DUECAST_LAKE={home}/lake
+  export DUECAST_MLRUNS={home}/mlruns
+  export DUECAST_STATE_URL=sqlite:///{home}/state.db
   {BIN}/duecast kpis collections --group-currency EUR           what is owed, and how long it takes
   {BIN}/duecast worklist                                        whom to contact today, and why
   {BIN}/duecast train anomalies, then {BIN}/duecast anomalies list
   {BIN}/duecast train cash-forecast, then {BIN}/duecast cash
+  {BIN}/duecast train credit-risk, then {BIN}/duecast credit limits
 
 Your own ledger
   copy pipelines/mappings/generic.yaml, name your columns in it, then

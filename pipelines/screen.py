@@ -72,7 +72,7 @@ class Bars:
 
 def prediction_table(told: Sequence[Prediction], title: str) -> Table:
     """Predictions with their dates, intervals, P(late) and the first reasons in words."""
-    table = Table(title=title, title_justify="left", width=WIDTH, pad_edge=False, box=SIMPLE_HEAD, leading=1)
+    table = Table(title=title, title_justify="left", expand=True, pad_edge=False, box=SIMPLE_HEAD, leading=1)
     table.add_column("invoice\namount", no_wrap=True)
     table.add_column("due", no_wrap=True)
     table.add_column("expected\n80 % between", no_wrap=True)
@@ -99,7 +99,7 @@ def _because(p: Prediction) -> str:
 def _when(p: Prediction) -> str:
     if p.availability == "none":
         return ""
-    return f"{p.expected_date}\n{_short(p.p10)} – {_short(p.p90)}"
+    return f"{p.expected_date or 'not foreseen'}\n{_short(p.p10)} – {_short(p.p90)}"
 
 
 def _chance(share: float | None) -> str:

@@ -83,7 +83,7 @@ def record(lake: Lake, made: Worklist) -> Appended:
 def as_frame(rows: Sequence[Row]) -> pl.DataFrame:
     """One row per contact of the list, for a file; what is nested becomes text."""
     told = [msgspec.to_builtins(row, builtin_types=(date,)) for row in rows]
-    joined = ("invoices", "reasons", "would_change")
+    joined = ("invoices", "reasons", "would_change", "left_out", "converted")
     flat = [{**row, **{name: "; ".join(row[name]) for name in joined}} for row in told]
     return pl.DataFrame(flat, infer_schema_length=None)
 

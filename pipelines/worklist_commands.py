@@ -11,17 +11,17 @@ from rich.table import Table
 
 from features.errors import BadSetting
 from features.lake import Lake
-from models.worklist.rows import Row
+from models.worklist.plain import Estimate, Stratum
 from models.worklist.settings import WorklistSettings
-from models.worklist.words import counted
-from models.worklist.worklist import HeldRow, Worklist
-from pipelines.screen import WIDTH, console
+from models.worklist.words import points
+from models.worklist.worklist import Worklist
+from pipelines.screen import console
 from pipelines.worklist import as_frame, as_json, record, run_worklist
+from pipelines.worklist_screen import heading, held_table, sections
 from pipelines.worklist_training import TrainedEffect, train_effect
 from services.freshness import stale
 from services.settings import quieten, read_settings
 
-SHOWN, HELD_SHOWN, REASONS_SHOWN = 20, 8, 4
 LANDS = "recorded: {landed} contacts in the lake ({there} were there already)"
 
 
@@ -32,12 +32,13 @@ def show_worklist(
     entity: str | None,
     despite_stale: bool,
     recorded: bool,
+    limit: int,
     out: Path | None,
     json_out: Path | None,
     lake: str | None,
     mlruns: Path | None,
 ) -> None:
-    """Make the list, show its first rows and why others are held; write and record it where asked."""
+    """Make the list, show `limit` of its rows and why others are held; write and record it where asked."""
     quieten()
     if recorded and as_of is not None and as_of > datetime.now(UTC).date() + timedelta(days=1):
         raise BadSetting(
@@ -57,7 +58,7 @@ def show_worklist(
             stale=() if despite_stale else silent,
             step=status.update,
         )
-    _show(screen, made, silent)
+    _show(screen, made, silent, limit)
     _write(made, out, json_out)
     if recorded:
         landed = record(into, made)
@@ -88,75 +89,33 @@ def train_and_show(
     )
 
 
-def worklist_table(made: Worklist) -> Table:
-    """The first rows of the list; its title says how it is ranked."""
-    left = sum(not row.made for row in made.rows)
-    title = (
-        f"{counted(len(made.rows), 'contact')} for {made.day}, {left} left out by the draw\nranked by {made.ranking}"
-        f"\nbeyond the capacity: {made.beyond}, not worth a contact: {made.not_worth}, held: {len(made.held)}"
-    )
-    table = Table(title=title, title_justify="left", width=WIDTH, pad_edge=False, box=SIMPLE_HEAD, leading=1)
-    table.add_column("#", justify="right", no_wrap=True)
-    table.add_column("customer\ncollector", ratio=2)
-    table.add_column("past due\nvalue", justify="right", no_wrap=True)
-    table.add_column("do, and why", ratio=5)
-    for row in made.rows[:SHOWN]:
-        table.add_row(str(row.rank), _who(row), _amounts(row), escape(_why(row)))
-    return table
-
-
-def held_table(made: Worklist) -> Table:
-    """The first of those held, each with what releases it."""
-    title = f"{min(len(made.held), HELD_SHOWN)} of {len(made.held)} held"
-    table = Table(title=title, title_justify="left", width=WIDTH, pad_edge=False, box=SIMPLE_HEAD)
-    table.add_column("customer", no_wrap=True)
-    table.add_column("why", ratio=3)
-    table.add_column("released by", ratio=2)
-    for row in made.held[:HELD_SHOWN]:
-        table.add_row(f"{row.entity_id} {escape(row.customer_id)}", *_first_hold(row))
-    return table
-
-
 def effect_table(done: TrainedEffect) -> Table:
     """The average effect, and the plain one of each stratum."""
     horizon = done.effect.horizon_days
     table = Table(
         title=f"What a contact adds to the share paid within {horizon} days, in points",
         title_justify="left",
-        width=WIDTH,
+        expand=True,
         box=SIMPLE_HEAD,
     )
-    for column in ("of whom", "drawn", "effect", "95 %"):
+    for column in ("of whom", "drawn", "effect", "95 % between"):
         table.add_column(column, justify="left" if column == "of whom" else "right")
     everybody = done.effect.about["rows"]
-    lines = [("all, model", everybody, done.effect.pooled), ("all, plain", everybody, done.plain), *done.strata]
-    for words, count, found in lines:
-        span = f"{100 * found.low:+.1f} to {100 * found.high:+.1f}"
-        table.add_row(words, f"{count:,}", f"{100 * found.effect:+.1f}", span)
+    both = (Stratum("all, model", everybody, done.effect.pooled), Stratum("all, plain", everybody, done.plain))
+    for row in (*both, *done.strata):
+        effect, span = ("", row.lacking or "") if row.found is None else _told(row.found)
+        table.add_row(row.words, f"{row.contacts:,}", effect, span)
     return table
 
 
-def _who(row: Row) -> str:
-    return escape(f"{row.entity_id} {row.customer_id}\n{row.collector or 'nobody'}")
+def _told(found: Estimate) -> tuple[str, str]:
+    return points(found.effect), f"{points(found.low)} and {points(found.high)}"
 
 
-def _amounts(row: Row) -> str:
-    value = "" if row.value is None else f"\n{row.value:,.2f}"
-    return f"{row.amount:,} {row.currency}{value}"
-
-
-def _why(row: Row) -> str:
-    return "\n".join([row.do, *row.reasons[1:REASONS_SHOWN], row.would_change[0]])
-
-
-def _first_hold(row: HeldRow) -> tuple[str, str]:
-    first = row.holds[0]
-    more = f" (and {len(row.holds) - 1} more)" if len(row.holds) > 1 else ""
-    return escape(f"{first.reason}{more}"), escape(first.released_by)
-
-
-def _show(screen: Console, made: Worklist, silent: Sequence[str]) -> None:
-    screen.print(worklist_table(made))
+def _show(screen: Console, made: Worklist, silent: Sequence[str], limit: int) -> None:
+    screen.print(heading(made))
+    for section in sections(made, limit):
+        screen.print(section)
     if made.held:
         screen.print(held_table(made))
     for silence in silent:

@@ -12,7 +12,7 @@ from models.champion import CONTACT_EFFECT, ModelVersion
 from models.worklist.effect import ContactEffect
 from models.worklist.estimation import fit_effect
 from models.worklist.experiment import experiment
-from models.worklist.plain import Estimate, ipw_estimate, strata
+from models.worklist.plain import Estimate, Stratum, ipw_estimate, strata
 from models.worklist.rows import Row
 from models.worklist.settings import WorklistSettings
 from pipelines.train import read_at_rest
@@ -27,7 +27,7 @@ class TrainedEffect:
     version: ModelVersion
     effect: ContactEffect
     plain: Estimate
-    strata: list[tuple[str, int, Estimate]]
+    strata: list[Stratum]
 
 
 def train_effect(

@@ -1,11 +1,12 @@
 """What people said of alerts: real or not, by whom and why. Verdicts are added at the end, never changed or removed.
 
-The newest verdict on an alert counts; the ones before it stay to be read. A machine gives none.
+The newest verdict on an alert counts; the ones before it stay to be read. A machine gives none. Beside them, what else
+is on record about oddities and not in the lake: control totals that did not tie.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,8 @@ from sqlalchemy import Row, select
 
 from features.errors import BadInput
 from models.anomalies.alerts import Alert
+from models.anomalies.controls import TABLE, Break
+from services.controls import Controls
 from services.corrections import same_person
 from services.database import Database
 from services.state_tables import alert_verdict
@@ -41,6 +44,54 @@ class Verdict:
         return self.verdict == REAL
 
 
+@dataclass(frozen=True, slots=True)
+class OnRecord:
+    """Everything that the operational store knows about oddities.
+
+    verdicts         in the order in which they were given
+    breaks           control totals that did not tie
+    controlled_from  when control totals were compared first; None where no source ever told any
+    """
+
+    verdicts: tuple[Verdict, ...] = ()
+    breaks: tuple[Break, ...] = ()
+    controlled_from: datetime | None = None
+
+    def before(self, moment: datetime) -> "OnRecord":
+        """What was on record before `moment`."""
+        first = self.controlled_from
+        return replace(
+            self,
+            verdicts=tuple(v for v in self.verdicts if v.at < moment),
+            breaks=tuple(b for b in self.breaks if b.at < moment),
+            controlled_from=first if first is not None and first < moment else None,
+        )
+
+    def standing(self) -> dict[str, Verdict]:
+        """alert_id -> the newest verdict on it."""
+        return newest(self.verdicts)
+
+    def history(self, alert_id: str) -> tuple[Verdict, ...]:
+        """What was said of an alert, oldest first."""
+        return tuple(v for v in self.verdicts if v.alert_id == alert_id)
+
+    def judged_controls(self) -> list[tuple[str, bool]]:
+        """The record id of every control that people judged, and whether they found it real."""
+        told = [(*d.partition("/")[::2], v.real) for v in self.standing().values() for d in v.documents]
+        return [(record, real) for table, record, real in told if table == TABLE]
+
+
+def newest(verdicts: Iterable[Verdict]) -> dict[str, Verdict]:
+    """alert_id -> the last of the verdicts on it."""
+    return {v.alert_id: v for v in verdicts}
+
+
+def on_record(database: Database) -> OnRecord:
+    """What is kept in `database`."""
+    controls = Controls(database)
+    return OnRecord(AlertVerdicts(database).all(), controls.breaks(), controls.first_at())
+
+
 def verdict_on(alert: Alert, verdict: str, *, who: str, why: str, at: datetime) -> Verdict:
     """What a person says of an alert, ready to be kept."""
     return Verdict(alert.alert_id, alert.entity_id, verdict, at, who, why, alert.documents)
@@ -67,19 +118,15 @@ class AlertVerdicts:
         with self._db.writing() as connection:
             connection.execute(alert_verdict.insert().values(row))
 
-    def history(self, alert_id: str) -> tuple[Verdict, ...]:
-        """What was said of an alert, oldest first."""
-        query = select(alert_verdict).where(alert_verdict.c.alert_id == alert_id).order_by(alert_verdict.c.position)
+    def all(self) -> tuple[Verdict, ...]:
+        """What was said of any alert, oldest first."""
+        query = select(alert_verdict).order_by(alert_verdict.c.position)
         with self._db.reading() as connection:
             return tuple(_verdict(row) for row in connection.execute(query))
 
     def standing(self) -> dict[str, Verdict]:
         """alert_id -> the newest verdict on it."""
-        with self._db.reading() as connection:
-            rows: Sequence[Row[Any]] = connection.execute(
-                select(alert_verdict).order_by(alert_verdict.c.position)
-            ).all()
-        return {row.alert_id: _verdict(row) for row in rows}
+        return newest(self.all())
 
 
 def check_verdict(verdict: Verdict) -> None:

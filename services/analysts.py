@@ -19,8 +19,8 @@ from features.kpis.settings import KpiSettings
 from features.money import exponents
 from models.anomalies.alerts import Alert, Budget
 from models.cash.answers import CashForecast
-from models.cash.backtest import day_begins
 from models.cash.forecast import LookAhead, in_scenario, look_ahead
+from models.cash.mornings import at_start_of
 from models.champion import (
     ANOMALIES,
     CASH_FORECAST,
@@ -37,7 +37,7 @@ from models.worklist.effect import why_not_learnt
 from models.worklist.settings import WorklistSettings
 from models.worklist.worklist import worklist
 from services import problems
-from services.alerts import Verdict
+from services.alerts import OnRecord
 from services.anomaly_desk import AnomalyDesk, Scores
 from services.comparing import scored_documents
 from services.decoding import days_out_of_range
@@ -110,7 +110,8 @@ class Analysts:
         if question.entity_id is not None:
             self.book.time_zone(question.entity_id)
         _refuse_strange_values(question)
-        seen = self._newest_cash if question.as_of is None else self._look_ahead(day_begins(self.book, question.as_of))
+        day = question.as_of
+        seen = self._newest_cash if day is None else self._look_ahead(*at_start_of(self.book, day))
         base = _forecast(seen, question)
         if not base.series:
             raise NotFound(_nothing_to_forecast(self.book, question))
@@ -134,23 +135,25 @@ class Analysts:
         )
         return WorklistAnswer(model=effect.version.label if effect else None, worklist=made, stale=list(stale))
 
-    def alerts(self, question: AlertsQuestion, settled: Mapping[str, Verdict]) -> AlertsAnswer:
-        """What is odd and was not judged yet; `settled` is what people said, by alert id."""
+    def alerts(self, question: AlertsQuestion, record: OnRecord) -> AlertsAnswer:
+        """What is odd and was not judged yet; `record`: what people said, and control totals."""
         loaded = self._model(ANOMALIES)
         _refuse_strange_values(question)
         budget = Budget(question.budget_share, question.per_day, question.least_chance)
-        told = self._desk.alerts(budget, since=question.since, entity=question.entity_id, settled=settled)
+        told = self._desk.alerts(budget, record, since=question.since, entity=question.entity_id, as_of=question.as_of)
         return AlertsAnswer(
             model=loaded.version.label,
             documents=told.documents,
             alerts=list(told.alerts),
             silent=list(told.silent),
+            availability=told.availability,
+            availability_reason=told.availability_reason,
         )
 
-    def alert(self, alert_id: str) -> Alert:
+    def alert(self, alert_id: str, record: OnRecord) -> Alert:
         """One alert, judged or not; `NotFound` for one that there is not."""
         self._model(ANOMALIES)
-        return self._desk.alert(alert_id)
+        return self._desk.alert(alert_id, record)
 
     def kpis(self, question: KpiQuestion) -> KpiAnswer:
         """The key figures of collecting."""
@@ -176,13 +179,13 @@ class Analysts:
             return self.book.last_known()
         return self.book.day_start(question.as_of, question.entity_id)
 
-    def _look_ahead(self, as_of: datetime) -> LookAhead:
+    def _look_ahead(self, book: Book, as_of: datetime) -> LookAhead:
         dated, cash = self._model(PAYMENT_DATE), self._model(CASH_FORECAST)
-        return look_ahead(self.book, dated.model, replace(cash.model, rests_on=dated.version.label), as_of)
+        return look_ahead(book, dated.model, replace(cash.model, rests_on=dated.version.label), as_of)
 
     @cached_property
     def _newest_cash(self) -> LookAhead:
-        return self._look_ahead(self.book.last_known())
+        return self._look_ahead(self.book, self.book.last_known())
 
     @cached_property
     def _desk(self) -> AnomalyDesk:

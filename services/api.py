@@ -5,7 +5,7 @@ a model on the event loop.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ from starlette.routing import Route
 from features.errors import CallerError, DuecastError, Violation
 from models.anomalies.alerts import Alert
 from services import exposition, openapi, problems
-from services.alerts import Verdict
+from services.alerts import OnRecord
 from services.decoding import decode
 from services.endpoints import ENDPOINTS
 from services.guard import VERSION_HEADER, place_of
@@ -80,11 +80,11 @@ class Analysts(Protocol):
         """Whom to contact; feeds that are `stale` hold everybody, and the answer says so."""
         ...
 
-    def alerts(self, question: AlertsQuestion, settled: Mapping[str, Verdict]) -> AlertsAnswer:
+    def alerts(self, question: AlertsQuestion, record: OnRecord) -> AlertsAnswer:
         """What is odd and nobody has judged."""
         ...
 
-    def alert(self, alert_id: str) -> Alert:
+    def alert(self, alert_id: str, record: OnRecord) -> Alert:
         """One alert, judged or not; `NotFound` for one that there is not."""
         ...
 
@@ -128,8 +128,8 @@ class Desk(Protocol):
         """The figures for Prometheus."""
         ...
 
-    def verdicts(self) -> Mapping[str, Verdict]:
-        """Alert id -> the newest that people said of it."""
+    def on_record(self) -> OnRecord:
+        """What people said of alerts, and control totals that did not tie."""
         ...
 
     def judge(self, alert: Alert, question: VerdictQuestion) -> VerdictAnswer:
@@ -214,14 +214,15 @@ class Api:
     async def anomalies(self, request: Request) -> Response:
         """What is odd and nobody has judged."""
         question, analysts = decode(self._alerts, await request.body()), self._analysts()
-        settled = await self._desk_lane.run(self._desk.verdicts)
-        told = await self._study.run(lambda: analysts.alerts(question, settled))
+        record = await self._desk_lane.run(self._desk.on_record)
+        told = await self._study.run(lambda: analysts.alerts(question, record))
         return _json(told, told.model)
 
     async def verdict(self, request: Request) -> Response:
         """A verdict is kept before its giver is told so."""
         question, analysts = decode(self._verdict, await request.body()), self._analysts()
-        alert = await self._study.run(lambda: analysts.alert(question.alert_id))
+        record = await self._desk_lane.run(self._desk.on_record)
+        alert = await self._study.run(lambda: analysts.alert(question.alert_id, record))
         return _json(await self._desk_lane.run(lambda: self._desk.judge(alert, question)), NO_VERSION)
 
     async def kpis(self, request: Request) -> Response:

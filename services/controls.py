@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import Row, case, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from features.totals import Totals
+from models.anomalies.controls import Break
 from services.database import Database
 from services.state_tables import control_total, run
 
@@ -70,3 +72,28 @@ class Controls:
         theirs, ours = (msgspec.json.decode(text, type=Totals) for text in (row.theirs, row.ours))
         detail = msgspec.json.decode(row.detail, type=_Detail)
         return Control(theirs, ours, detail.apart, detail.doubtful_entities, detail.differences)
+
+    def breaks(self) -> tuple[Break, ...]:
+        """Every finding that differed, oldest first."""
+        told = (control_total.c.feed, control_total.c.theirs, control_total.c.ours, control_total.c.detail)
+        tied = case((control_total.c.verdict == "ties", control_total.c.at))
+        before = func.max(tied).over(partition_by=(run.c.source, control_total.c.feed), order_by=control_total.c.at)
+        found = (
+            select(run.c.source, control_total.c.at, control_total.c.verdict, before.label("tied_at"), *told)
+            .join(run, run.c.run_id == control_total.c.run_id)
+            .subquery()
+        )
+        query = select(found).where(found.c.verdict == "differs").order_by(found.c.at, found.c.source, found.c.feed)
+        with self._db.reading() as connection:
+            return tuple(_break(row) for row in connection.execute(query))
+
+    def first_at(self) -> datetime | None:
+        """When totals were compared first; None where no source ever told any."""
+        with self._db.reading() as connection:
+            return connection.execute(select(control_total.c.at).order_by(control_total.c.at).limit(1)).scalar()
+
+
+def _break(row: Row[Any]) -> Break:
+    theirs, ours = (msgspec.json.decode(text, type=Totals) for text in (row.theirs, row.ours))
+    detail = msgspec.json.decode(row.detail, type=_Detail)
+    return Break(row.source, row.feed, row.at, row.tied_at, theirs, ours, detail.apart, detail.doubtful_entities)

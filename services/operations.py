@@ -15,7 +15,7 @@ from features.errors import DuecastError, Violation
 from features.tables import TABLES
 from models.anomalies.alerts import Alert
 from services import problems
-from services.alerts import AlertVerdicts, Verdict, check_verdict, verdict_on
+from services.alerts import AlertVerdicts, OnRecord, check_verdict, on_record, verdict_on
 from services.database import Database
 from services.decoding import decode
 from services.exposition import exposition
@@ -62,10 +62,10 @@ class Operations:
         with self._store() as database:
             return exposition(database, now=self._clock())
 
-    def verdicts(self) -> dict[str, Verdict]:
-        """Alert id -> the newest that people said of it; `Refused` where the store cannot be read."""
+    def on_record(self) -> OnRecord:
+        """What people said of alerts, and control totals; `Refused` where the store cannot be read."""
         with self._store() as database:
-            return AlertVerdicts(database).standing()
+            return on_record(database)
 
     def judge(self, alert: Alert, question: VerdictQuestion) -> VerdictAnswer:
         """Keep what a person says of an alert; `BadInput` where it says nothing, `Refused` where it cannot be kept."""

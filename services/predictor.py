@@ -18,13 +18,14 @@ import polars as pl
 
 from features.book import Book
 from features.calendars import day_start
+from features.catalogue import is_of_attribute
 from features.errors import NotFound, StateError, Violation
 from features.money import from_minor
 from models.champion import ModelVersion
 from models.distribution import Distribution
 from models.predictions import PaymentPrediction
 from models.promises import Promise, Promises, promised_predictions
-from models.scorer import HORIZON_DAYS
+from models.scorer import HORIZON_DAYS, feature_values
 from services.decoding import days_out_of_range
 from services.inline import facts_of
 from services.problems import InvalidQuestion, UnknownSubject
@@ -61,8 +62,9 @@ class BookPredictor:
     book: Book
 
     def __post_init__(self) -> None:
-        """`StateError` where the model needs a feature that the lake cannot give."""
-        lacking = sorted(set(self.model.feature_names) - set(self.book.feature_names))
+        """`StateError` where the model needs a feature that the lake cannot give; a dated attribute may be missing."""
+        absent = set(self.model.feature_names) - set(self.book.feature_names)
+        lacking = sorted(name for name in absent if not is_of_attribute(name))
         if lacking and any(len(rows) for rows in self.book.facts.tables.values()):
             raise StateError(f"{self.version.label} reads {', '.join(lacking)}, which the lake lacks; train it again")
 
@@ -164,7 +166,7 @@ def _refuse_far_days(days: Sequence[date], subjects: pl.DataFrame) -> None:
 
 def feature_digests(frame: pl.DataFrame, names: Sequence[str]) -> list[str]:
     """SHA-256 per row over the features' names and the bits of their values; every missing value counts the same."""
-    values = frame.select(pl.col(names).cast(pl.Float64).fill_null(float("nan"))).to_numpy()
+    values = feature_values(frame, names)
     bits = np.where(np.isnan(values), np.float64("nan"), values).astype("<f8", order="C")
     names_hashed = hashlib.sha256("\n".join(names).encode())
     digests = []

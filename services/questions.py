@@ -87,7 +87,9 @@ class WorklistQuestion(Question, frozen=True, kw_only=True):
 class WorklistAnswer(Struct, frozen=True, kw_only=True):
     """Whom to contact, whom not, and why."""
 
-    model: Annotated[str | None, Meta(description="the contact effect that ranks; null where none was learnt")]
+    model: Annotated[
+        str | None, Meta(description="the contact effect that was learnt, null for none; `ranking` says if it ranks")
+    ]
     worklist: Worklist
     stale: Stale = []
 
@@ -102,6 +104,7 @@ class AlertsQuestion(Question, frozen=True, kw_only=True):
     least_chance: Annotated[
         float, Meta(ge=0, le=1, description="none that is less likely to be odd, however much of the budget is left")
     ] = 0.02
+    as_of: AsOf = None
 
 
 class AlertsAnswer(Struct, frozen=True, kw_only=True):
@@ -111,6 +114,11 @@ class AlertsAnswer(Struct, frozen=True, kw_only=True):
     documents: Annotated[int, Meta(description="how many were looked at: the budget is a share of them")]
     alerts: list[Alert]
     silent: Annotated[list[str], Meta(description="rules that could not speak, and why")]
+    availability: Annotated[
+        str,
+        Meta(description="how much could be compared: full, partial or none, where no alert says nothing"),
+    ]
+    availability_reason: Annotated[str | None, Meta(description="what could not, and why; null where all could")]
 
 
 class VerdictQuestion(Question, frozen=True, kw_only=True):

@@ -127,7 +127,8 @@ class Prediction(Struct, frozen=True, kw_only=True):
     ]
     availability_reason: str | None
     expected_date: Annotated[
-        date | None, Meta(description="mean of the distribution, given payment within its horizon")
+        date | None,
+        Meta(description="mean of the distribution, given payment within its horizon; null where that is unlikely"),
     ]
     p10: Annotated[date | None, Meta(description="paid by then with a chance of 10 %; null beyond the horizon")]
     p50: date | None

@@ -30,7 +30,7 @@ class AsOf:
     def of(book: Book, as_of: date | datetime) -> "AsOf":
         """As of an instant, the same for all; or of a day, which starts where the entity is.
 
-        `NotFound` where the ledger has no entity.
+        `NotFound` where the ledger has no entity; `BadInput` for a day long after all that it knows.
         """
         zones = book.zones.select("entity_id", "time_zone")
         if zones.is_empty():
@@ -38,6 +38,7 @@ class AsOf:
         if isinstance(as_of, datetime):
             at = zones.with_columns(cutoff=pl.lit(instant(as_of), INSTANT))
             return AsOf(book, with_day_of(at, "cutoff", zones, "cutoff_day").drop("time_zone"))
+        book.refuse_unreached(as_of)
         days = zones.with_columns(cutoff_day=pl.lit(as_of))
         return AsOf(book, with_day_start(days, "cutoff_day", zones, "cutoff").drop("time_zone"))
 

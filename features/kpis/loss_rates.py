@@ -1,11 +1,12 @@
-"""Loss rates by bucket for the provision matrix: given, or derived from how overdue money rolled in the past.
+"""Loss rates by bucket for the provision matrix: given, or derived from what became of overdue money in the past.
 
 IFRS 9's simplified approach (5.5.15, B5.5.35) provides for lifetime losses of trade receivables by days past due. A
-derived rate is the chance to roll through every later bucket, times what was lost of the oldest one: historical, then
-times a forward-looking factor, at most 1.
+derived rate is direct: of what was owed in a bucket, the share that some time later was written off or still owed. A
+chain of roll rates through the later buckets says the same of much money, but of little a single step in which nothing
+rolled makes all of it 0. Rates are historical, then times a forward-looking factor, at most 1.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,12 +18,14 @@ from features.book import Book
 from features.errors import BadSetting
 from features.kpis.asof import AsOf
 from features.kpis.buckets import LABELS, OLDEST, require_bucket
-from features.kpis.rolls import rolls
 from features.kpis.rounding import to_decimals
 from features.ledger import RECEIVABLE
 
 RATE_DECIMALS = 6
 STEP_DAYS = 30
+FEWEST_RECEIVABLES = 10
+Key = tuple[str, str, str]
+"""Entity, currency and bucket."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,14 @@ def with_factor(rate: Decimal, factor: Decimal) -> Decimal:
     return min(rate * factor, Decimal(1))
 
 
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """How many receivables were seen in a bucket, and the share of what was owed of them that was lost."""
+
+    receivables: int
+    lost: Fraction
+
+
 def derived_rates(
     book: Book,
     as_of: date | datetime,
@@ -84,73 +95,92 @@ def derived_rates(
     steps: int = 12,
     recovery_days: int = 365,
     oldest_rate: Decimal | None = None,
+    fewest: int = FEWEST_RECEIVABLES,
 ) -> list[LossRates]:
     """Historical loss rates of every entity and currency, to 6 decimals, from what was known as of `as_of`.
 
-    A bucket's roll rate is pooled over `steps` steps of 30 days, each look as the books stood then. Of the oldest
-    bucket is lost what was owed in it and `recovery_days` later was still owed or written off, pooled likewise:
-    `oldest_rate` where nothing was ever owed in it. What never rolled on is lost at a rate of 0; a bucket in which, or
-    after which, nothing was ever owed has no rate.
+    Of what was owed in a bucket that is lost what `recovery_days` later was still owed or written off, over `steps`
+    looks 30 days apart, each as the books stood then. Where its own receivables are fewer than `fewest`, or none of
+    them was lost, the rate is that of all currencies of the entity, else of all entities, each pair of entity and
+    currency weighing by its receivables; a note says so. It is 0, with a note, only where nobody lost anything, and a
+    bucket in which too little was owed anywhere has none: of the oldest, `oldest_rate` where that is given.
     """
     at = AsOf.of(book, as_of)
-    looks = [rolls(at.earlier(STEP_DAYS * step), STEP_DAYS) for step in range(steps)]
-    flows = pl.concat(looks).group_by("entity_id", "currency", "bucket").agg(pl.col("from_minor", "rolled_minor").sum())
-    flow = {(e, c, b): (start, on) for e, c, b, start, on in flows.iter_rows()}
-    lost = _lost(at, recovery_days, steps)
-    given = None if oldest_rate is None else Fraction(oldest_rate)
+    past = _pasts(at, steps, recovery_days)
     known = at.ledger.select("entity_id", "currency").unique().sort("entity_id", "currency")
-    return [
-        _chained((entity, currency), flow, lost.get((entity, currency), given), recovery_days)
-        for entity, currency in known.iter_rows()
-    ]
+    return [_rates(entity, currency, past, fewest, oldest_rate) for entity, currency in known.iter_rows()]
 
 
-def _chained(
-    pair: tuple[str, str],
-    flow: Mapping[tuple[str, str, str], tuple[int, int]],
-    oldest: Fraction | None,
-    recovery_days: int,
+def _rates(
+    entity: str, currency: str, past: Mapping[Key, _Past], fewest: int, oldest_rate: Decimal | None
 ) -> LossRates:
     rates: dict[str, Decimal] = {}
     unknown: dict[str, str] = {}
     notes: dict[str, str] = {}
-    chain, why = oldest, f"nothing was owed in {OLDEST} {recovery_days} days earlier to see what was lost of it"
-    for label in reversed(LABELS):
-        if label != OLDEST:
-            start, on = flow.get((*pair, label), (0, 0))
-            if start == 0:
-                chain, why = None, f"nothing was ever owed in {label}"
-            elif on == 0:  # what never rolls is never lost, whatever is lost of what does
-                chain = Fraction(0)
-            else:
-                chain = None if chain is None else chain * Fraction(on, start)
-        if chain is None:
-            unknown[label] = why
-        else:
-            rates[label] = to_decimals(chain, RATE_DECIMALS)
-            if chain == 0:
-                notes[label] = "the rate is 0: none of it was lost, or rolled so far as to be, in the steps looked at"
-    return LossRates(rates, *pair, unknown=unknown, notes=notes)
+    for label in LABELS:
+        rate, said = _rate((entity, currency, label), past, fewest)
+        if rate is None and label == OLDEST and oldest_rate is not None:
+            rate, said = Fraction(oldest_rate), ""
+        if rate is None:
+            unknown[label] = said
+            continue
+        rates[label] = to_decimals(rate, RATE_DECIMALS)
+        if said:
+            notes[label] = said
+    return LossRates(rates, entity, currency, unknown=unknown, notes=notes)
 
 
-def _lost(at: AsOf, recovery_days: int, steps: int) -> dict[tuple[str, str], Fraction]:
-    """Entity and currency -> share of what was owed in the oldest bucket that was never paid, pooled over the steps."""
+def _rate(key: Key, past: Mapping[Key, _Past], fewest: int) -> tuple[Fraction | None, str]:
+    """The rate of the narrowest pool with receivables enough of which something was lost, and what to know of it."""
+    entity, _, label = key
+    alike = {k: p for k, p in past.items() if k[2] == label}
+    own = _pooled(p for k, p in alike.items() if k == key)
+    if own.receivables >= fewest and own.lost:
+        return own.lost, ""
+    everybody = _pooled(alike.values())
+    for whom, pool in (
+        (f"all currencies of {entity}", _pooled(p for k, p in alike.items() if k[0] == entity)),
+        ("all entities", everybody),
+    ):
+        if pool.receivables >= fewest and pool.lost:
+            why = "are too few" if own.receivables < fewest else "lost nothing"
+            return pool.lost, f"the rate of {whom}, {pool.receivables} receivables: its own {own.receivables} {why}"
+    if everybody.receivables >= fewest:
+        return Fraction(0), f"the rate is 0: nothing was lost of the {everybody.receivables} receivables looked at"
+    return None, f"only {everybody.receivables} receivables were seen long enough in {label}; allowed: {fewest} or more"
+
+
+def _pooled(pasts: Iterable[_Past]) -> _Past:
+    """Each weighing by its receivables: amounts in different currencies are not added up."""
+    told = list(pasts)
+    count = sum(past.receivables for past in told)
+    return _Past(
+        count, sum((past.lost * past.receivables for past in told), Fraction(0)) / count if count else Fraction(0)
+    )
+
+
+def _pasts(at: AsOf, steps: int, recovery_days: int) -> dict[Key, _Past]:
     looks = [at.earlier(STEP_DAYS * step) for step in range(steps)]
     both = pl.concat([_unpaid(look.earlier(recovery_days), look) for look in looks])
-    sums = both.group_by("entity_id", "currency").agg(pl.col("open_minor", "lost_minor").sum())
-    return {(entity, currency): Fraction(max(lost, 0), whole) for entity, currency, whole, lost in sums.iter_rows()}
+    sums = both.group_by("entity_id", "currency", "bucket").agg(
+        pl.col("open_minor", "lost_minor").sum(), count=pl.struct(RECEIVABLE).n_unique()
+    )
+    return {
+        (entity, currency, bucket): _Past(count, Fraction(max(lost, 0), owed))
+        for entity, currency, bucket, owed, lost, count in sums.sort("entity_id", "currency", "bucket").iter_rows()
+    }
 
 
 def _unpaid(then: AsOf, now: AsOf) -> pl.DataFrame:
-    """entity_id, currency, open_minor in the oldest bucket then, lost_minor: of it still owed now, or written off."""
-    owed = then.receivables.filter((pl.col("bucket") == OLDEST) & (pl.col("open_minor") > 0))
+    """RECEIVABLE, currency, bucket and open_minor of what was owed then; lost_minor: still owed now, or written off."""
+    owed = then.receivables.filter(pl.col("open_minor") > 0)
     still = now.receivables.filter(pl.col("open_minor") > 0).select(*RECEIVABLE, _still="open_minor")
     both = owed.join(still, on=RECEIVABLE, how="left")
     for name, look in (("_before", then), ("_gone", now)):
         both = both.join(_given_up(look, name), on=RECEIVABLE, how="left")
     since = pl.col("_gone").fill_null(0) - pl.col("_before").fill_null(0)
     lost = pl.min_horizontal("open_minor", pl.col("_still").fill_null(0) + since)
-    return both.select("entity_id", "currency", "open_minor", lost_minor=lost)
+    return both.select(*RECEIVABLE, "currency", "bucket", "open_minor", lost_minor=lost)
 
 
 def _given_up(at: AsOf, name: str) -> pl.DataFrame:

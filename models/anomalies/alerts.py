@@ -10,9 +10,13 @@ import polars as pl
 
 from features.documents import KEY
 from features.errors import BadSetting
-from models.anomalies.rules import RULES, WORTH_SAYING
+from models.anomalies.returns import DUPLICATES, returns_of
+from models.anomalies.rules import CONTROL, RULES, WORTH_SAYING
 from models.anomalies.stories import part
 
+FOREST = "forest"  # evidence where no rule says enough
+FAINT = "faint"  # what is too weak to be said alone, and yet moves the chance
+LEAST_FAINT = 0.01  # of such strength and less nothing is seen in a chance
 GOES_ON = "goes_on"  # evidence that adds nothing to the chance: the story was judged before
 
 
@@ -39,20 +43,30 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One rule that speaks: how strongly, 0 to 1, what it compared with, and what it says."""
+    """One rule that speaks: how strongly, 0 to 1, what it compared with, and what it says.
+
+    counted  where its words count documents: all of them, TABLE/ID, also those that were as usual when they came
+    """
 
     rule: str
     strength: float
     compares: str
     words: str
+    counted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
     """One story. `table` to `amount_minor` are of its oddest document; `documents` lists all of them, TABLE/ID.
 
+    Of control totals that do not tie (`table` "control") the amount is what was told less what landed, and the entity
+    "*" where the source does not say whose records are missing.
+
     chance        that the oddest document is really odd, 0 to 1
     availability  "full" where the customer or feed had a history to compare with; "pooled" where only the entity had
+    customer_name  as it was known then; null where nobody knew
+    taken_back     which documents, or their twins, the books took back since
+    taken_back_day  when nothing of the story was left; null where something is
     """
 
     alert_id: str
@@ -70,6 +84,14 @@ class Alert:
     documents: tuple[str, ...]
     availability: str
     availability_reason: str | None
+    customer_name: str | None = None
+    taken_back: tuple[str, ...] = ()
+    taken_back_day: date | None = None
+
+    @property
+    def undone(self) -> bool:
+        """Whether the books mended it: a duplicate that was taken back. Of other kinds that is no answer yet."""
+        return self.taken_back_day is not None and self.kind in DUPLICATES
 
 
 def choose(told: pl.DataFrame, budget: Budget) -> list[Alert]:
@@ -109,16 +131,20 @@ def _alerts(heads: Sequence[Mapping[str, Any]], rows: pl.DataFrame) -> list[Aler
         .group_by("alert_id")
         .agg(pl.concat_str("table", pl.lit("/"), "record_id").alias("documents"))
     )
-    of = dict(members.iter_rows())
-    return [_alert(head, tuple(of[head["alert_id"]])) for head in heads]
+    of = members.join(returns_of(rows.filter(pl.col("alert_id").is_in(ids))), on="alert_id").rows_by_key(
+        "alert_id", named=True, unique=True
+    )
+    return [_alert(head, of[head["alert_id"]]) for head in heads]
 
 
-def _alert(row: Mapping[str, Any], documents: tuple[str, ...]) -> Alert:
-    speaking = sorted((r for r in RULES if row[r.name] >= WORTH_SAYING), key=lambda r: -row[r.name] * r.weight)
-    evidence = tuple(Evidence(r.name, row[r.name], r.compares, r.words(row)) for r in speaking)
+def _alert(row: Mapping[str, Any], story: Mapping[str, Any]) -> Alert:
+    heard = [r for r in (*RULES, CONTROL) if (row.get(r.name) or 0.0) >= WORTH_SAYING]
+    speaking = sorted(heard, key=lambda r: -row[r.name] * r.weight)
+    evidence = tuple(Evidence(r.name, row[r.name], r.compares, r.words(row), _counted(row, r.name)) for r in speaking)
     if not evidence:
         words = f"unlike the entity's other documents in several small ways (isolation score {row['forest']:.2f})"
-        evidence = (Evidence("forest", row["forest"], "all documents of the past", words),)
+        evidence = (Evidence(FOREST, row["forest"], "all documents of the past", words),)
+    evidence = (*evidence, *_faint(row))
     if row["judged_before"]:
         words = f"goes on: {row['judged_before']} earlier documents of the same story were judged before"
         evidence = (*evidence, Evidence(GOES_ON, 0.0, "what people said of this story", words))
@@ -127,7 +153,24 @@ def _alert(row: Mapping[str, Any], documents: tuple[str, ...]) -> Alert:
         **{c: row[c] for c in ("alert_id", "entity_id", "kind", "chance", "table", "record_id", "customer_id")},
         **{c: row[c] for c in ("day", "known_at", "currency", "amount_minor")},
         evidence=evidence,
-        documents=documents,
+        documents=tuple(story["documents"]),
         availability="pooled" if thin else "full",
         availability_reason="this customer has no history of its own" if thin else None,
+        taken_back=tuple(story["taken_back"]),
+        taken_back_day=story["taken_back_day"],
     )
+
+
+def _faint(row: Mapping[str, Any]) -> tuple[Evidence, ...]:
+    """Why two alerts of the same words and strength may have different chances."""
+    weak = [r for r in RULES if LEAST_FAINT <= (row[r.name] or 0.0) < WORTH_SAYING]
+    if not weak:
+        return ()
+    weak.sort(key=lambda r: -row[r.name] * r.weight)
+    parts = [f"{r.compares} ({row[r.name]:.2f})" for r in weak]
+    words = f"a little off, too, against {'; '.join(parts)}"
+    return (Evidence(FAINT, row[weak[0].name], "what is too faint to be said alone", words),)
+
+
+def _counted(row: Mapping[str, Any], rule: str) -> tuple[str, ...]:
+    return tuple(row["batch"]) if rule == "neat_batch" else ()

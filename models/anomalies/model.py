@@ -145,7 +145,8 @@ def train(
 ) -> AnomalyModel:
     """A model of the documents in `frame` (of `features.comparisons.compared`), all of them of the past.
 
-    judged  JUDGED rows: what people said of documents; fewer than `LEAST_VERDICTS` are too few to learn from
+    judged  JUDGED rows: what people said of documents; fewer than `LEAST_VERDICTS` are too few to learn from. Those of
+            what is not in `frame` (control totals, documents of the future) teach nothing
     limits  those that `frame` was compared with
 
     `BadInput` where there are too few documents to tell what is usual.
@@ -162,8 +163,9 @@ def train(
     found = strengths(frame)
     evidence = model._evidence(found, scores)
     combination = declared(evidence, weights, expected_rate)
-    if judged is not None and _enough(judged):
-        combination = _with_verdicts(combination, frame, found, evidence, judged)
+    about = None if judged is None else judged.join(frame, on=KEY, how="semi", maintain_order="left")
+    if about is not None and _enough(about):
+        combination = _with_verdicts(combination, frame, found, evidence, about)
     return replace(model, combination=combination)
 
 

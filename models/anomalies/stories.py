@@ -8,6 +8,7 @@ from datetime import datetime
 import polars as pl
 
 from features.documents import KEY
+from models.anomalies.context import with_context
 from models.anomalies.rules import RULES
 
 FLAGGED = 0.4  # strength from which a document is part of the story that its rule tells
@@ -28,7 +29,8 @@ def with_stories(scored: pl.DataFrame) -> pl.DataFrame:
     """`scored` (of `AnomalyModel.scored`), row for row, with `alert_id`: the same for documents of one story.
 
     A story is named by its first document, so that it keeps its name as it grows. Rows must be all there are: where a
-    story begins is not known from a part. Nothing is judged yet: see `with_verdicts`.
+    story begins is not known from a part. Nothing is judged or taken back yet: see `with_verdicts` and
+    `models.anomalies.returns.with_returns`. What the words count is there: `models.anomalies.context.with_context`.
     """
     numbered = scored.with_row_index("_row").with_columns(
         _feed=pl.col("record_id").str.split(":").list.first(),
@@ -36,9 +38,13 @@ def with_stories(scored: pl.DataFrame) -> pl.DataFrame:
     )
     parts = [_anchored(rows, str(kind)) for (kind,), rows in numbered.group_by("kind", maintain_order=True)]
     named = pl.concat(parts).sort("_row") if parts else numbered.with_columns(_anchor=pl.lit(""))
-    ids = [_alert_id(*row) for row in named.select("entity_id", "kind", pl.col("_anchor")).iter_rows()]
-    return scored.with_columns(
-        alert_id=pl.Series(ids, dtype=pl.String), judged=pl.lit(value=False), judged_before=pl.lit(0, pl.Int64)
+    ids = [story_id(*row) for row in named.select("entity_id", "kind", pl.col("_anchor")).iter_rows()]
+    return with_context(scored).with_columns(
+        alert_id=pl.Series(ids, dtype=pl.String),
+        judged=pl.lit(value=False),
+        judged_before=pl.lit(0, pl.Int64),
+        taken_back_day=pl.lit(None, pl.Date),
+        twin_back_day=pl.lit(None, pl.Date),
     )
 
 
@@ -60,7 +66,8 @@ def _anchored(rows: pl.DataFrame, kind: str) -> pl.DataFrame:
     return pl.concat([told.select(columns), rest.select(columns)])
 
 
-def _alert_id(entity_id: str, kind: str, anchor: str) -> str:
+def story_id(entity_id: str, kind: str, anchor: str) -> str:
+    """The name of a story that begins with document `anchor`, TABLE/ID."""
     return hashlib.sha256(json.dumps([entity_id, kind, anchor]).encode()).hexdigest()[:16]
 
 

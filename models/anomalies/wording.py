@@ -1,11 +1,16 @@
 """Evidence in words: the comparison that makes a document odd, with its numbers."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from features.money import from_minor
+from features.money import exponent, from_minor
+from features.totals import Totals
+from features.watchers import whole_minor
 
 Row = Mapping[str, Any]
+Sums = Mapping[str, tuple[int, int]]
+LONG_SILENCE_DAYS = 2  # one empty day is said as such
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 FORM_WORDS = {
     "same": "the same number",
@@ -25,7 +30,33 @@ def money(minor: float, currency: str) -> str:
 
 
 def twin(row: Row) -> str:
-    """The document that it repeats."""
+    """The document that it repeats, and what speaks for a habit."""
+    swapped = row["twin_form"] == "transposed"
+    return f"{_repeats(row)}{_habit(row, 'repeat_share', 'amounts') if swapped else ''}{_mended(row)}"
+
+
+def paid_twice(row: Row) -> str:
+    """The payment that it repeats, and how many repeat one with its reference anyway."""
+    return f"{_repeats(row)}{_habit(row, 'alike_share', 'amount and reference')}{_mended(row)}"
+
+
+def paid_alike(row: Row) -> str:
+    """The payment that it repeats, and how many repeat an amount anyway."""
+    return f"{_repeats(row)}{_habit(row, 'repeat_share', 'amounts')}{_mended(row)}"
+
+
+def _habit(row: Row, column: str, what: str) -> str:
+    share = row[column]
+    return f"; {100 * share:.1f} % of this customer's before repeated {what}" if share else ""
+
+
+def _mended(row: Row) -> str:
+    """How many of such twins the books took back."""
+    share, many = row["form_back_share"], row["form_back_count"]
+    return f"; taken back of such twins before: {share * many:.0f} of {many:.0f}" if share else ""
+
+
+def _repeats(row: Row) -> str:
     off = "the same amount" if not row["twin_minor"] else f"{money(row['twin_minor'], row['currency'])} apart"
     return (
         f"{money(row['amount_minor'], row['currency'])}, like {row['twin_id']} of the same customer: {off}, "
@@ -37,7 +68,8 @@ def amount(row: Row) -> str:
     """How many times the customer's median."""
     return (
         f"{money(row['amount_minor'], row['currency'])}, {row['amount_times']:.0f} x this customer's median of "
-        f"{money(row['amount_median_minor'], row['currency'])} over {row['amount_count']:.0f} invoices"
+        f"{money(row['amount_median_minor'], row['currency'])} over {row['amount_count']:.0f} invoices and "
+        f"{row['amount_most_times']:.1f} x the largest; {row['amount_z']:.1f} times as far off as they swing"
     )
 
 
@@ -93,11 +125,20 @@ def limit(row: Row) -> str:
 
 
 def neat(row: Row) -> str:
-    """The batch of round amounts that it is in."""
+    """What is neat about it, and the batch of amounts at least as neat that it is in."""
     return (
-        f"{money(row['amount_minor'], row['currency'])} is one of {row['neat_count']:.0f} round or made-up amounts of "
-        f"this entity within {row['neat_days']:.0f} days; {row['neat_expected']:.1f} would be usual"
+        f"{money(row['amount_minor'], row['currency'])} {_neat(row)}: one of {row['neat_count']:.0f} amounts of this "
+        f"entity as round or made up within {row['neat_days']:.0f} days; {row['neat_expected']:.1f} would be usual"
     )
+
+
+def _neat(row: Row) -> str:
+    """As `features.watchers_of_digits.neatness` counts it, in the words of the amount itself."""
+    whole, currency = whole_minor(row), row["currency"]
+    if row["neat"] >= 2:
+        return f"is a multiple of {money(whole * 10 ** (int(row['neat']) - 1), currency)}"
+    shown = exponent(currency) + 1 if exponent(currency) else 2
+    return f"ends in {str(from_minor(row['amount_minor'], currency))[-shown:]}"
 
 
 def digits(row: Row) -> str:
@@ -123,5 +164,27 @@ def loop(row: Row) -> str:
 
 
 def feed(row: Row) -> str:
-    """What such a day usually brings."""
-    return f"{row['feed_count']:.0f} documents on that day; such days usually bring {row['feed_usual']:.0f}"
+    """What such a day usually brings, where it brings any, and how long nothing came."""
+    usual = (
+        f"such days usually bring {row['feed_usual']:.0f}" if row["feed_usual"] >= 1 else "such days are often empty"
+    )
+    if row["silent_days"] < LONG_SILENCE_DAYS:
+        documents = "document" if row["feed_count"] == 1 else "documents"
+        return f"{row['feed_count']:.0f} {documents} on that day; {usual}"
+    before = f"the longest silence before was {row['silent_before_days']} days"
+    return f"no document for {row['silent_days']} days; {before}; {usual}"
+
+
+def control(row: Row) -> str:
+    """What `totals` said when the row was made."""
+    return str(row["control_words"])
+
+
+def totals(feed_name: str, at: datetime, told: Totals, landed: Totals, apart: int, sums: Sums) -> str:
+    """Both sides of control totals; `sums`: currency -> told and landed in minor units, where they differ."""
+    aside = f", {apart:,} are set aside" if apart else ""
+    parts = [f"{told.count:,} records told, {landed.count:,} landed{aside}"]
+    parts += [f"{money(t, currency)} told, {money(h, currency)} landed" for currency, (t, h) in sums.items()]
+    if not sums and told.count == landed.count + apart:
+        parts.append("as many, but not the same ones")
+    return f"{feed_name}, {at:%Y-%m-%d %H:%M} UTC: {'; '.join(parts)}"

@@ -32,7 +32,7 @@ class SeriesForecast(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     availability: Availability
     availability_reason: str | None = None
-    open_minor: int  # what is owed, before anything is taken off
+    owed_minor: int  # what is open, before anything is taken off
     total: Inflow | None = None
     weekly: tuple[Inflow, ...] = ()
     daily: tuple[Inflow, ...] = ()

@@ -3,27 +3,29 @@
 At each origin everything is learnt from what was known then: dependence and spread from forecasts of earlier origins
 whose outcome was known by then, the payment-date model by whoever trained it before that origin. Earlier forecasts are
 drawn again with the dependence learnt since: the spread mends the model of now, not what it knew less of then.
+An origin is one instant for all entities, at which its day has begun everywhere: forecast and actual count from it.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import polars as pl
 
 from features.book import Book
-from features.errors import NotFound
 from models.cash import baselines
 from models.cash.claims import WEEK_DAYS, WEEKS, Claims, Floats
 from models.cash.dependence import outcomes
 from models.cash.forecast import LookAhead, claims_of, drawn
 from models.cash.fx import group_rates, minor_rate
 from models.cash.model import CashModel, fit_cash
+from models.cash.mornings import begun_everywhere
 from models.cash.open_items import DatesPayments, OpenItems, open_items
 from models.cash.receipts import first_days, receipts_after
 from models.cash.simulation import INDEPENDENT, Dependence, Draws, simulate
-from models.cash.spread import Week, fit_spread, pit
+from models.cash.spread import Spread, Week, fit_spread, pit
 
 NAIVE = {
     "due_plus_delay": baselines.due_plus_delay,
@@ -35,6 +37,7 @@ KNOWN_AFTER_DAYS = 4
 PAST_FORECASTS = 12
 PAST_DRAWS = 500
 GROUP, TOGETHER = "", 0
+NO_SPREAD = Spread()
 ROW_WEEKS = (*range(1, WEEKS + 1), TOGETHER)
 
 
@@ -74,7 +77,7 @@ def backtest(
     parts = []
     for number, origin in enumerate(origins):
         step(f"origin {origin}")
-        as_of = day_begins(book, origin)
+        as_of = begun_everywhere(book, origin)
         now = rehearsed(book, payment_dates(as_of), as_of, seed=seed)
         if number >= warm_up:
             model = learnt(book, as_of, past[-PAST_FORECASTS:], seed=seed)
@@ -94,8 +97,11 @@ def learnt(book: Book, as_of: datetime, past: Sequence[Past], *, seed: int, rest
     """The cash model of an instant, from forecasts made before it and what had become of them."""
     known = Book(book.facts.before(as_of), book.declared)
     model = fit_cash(book, as_of, [outcomes(book, p.items, as_of, seed=seed) for p in past], rests_on=rests_on)
-    weeks = [week for p in past for week in _weeks(known, p, model, as_of, seed)]
-    return replace(model, spread=fit_spread(weeks), about={**model.about, "past_weeks": len(weeks)})
+    again = [seen for p in past if (seen := _again(known, p, model, as_of, seed))]
+    spread = fit_spread([week for seen in again for week in seen.weeks()])
+    together = [week for seen in again for week in seen.together(known, spread).weeks()]
+    about = {**model.about, "past_weeks": sum(s.ended * len(s.series) for s in again)}
+    return replace(model, spread=spread, group_spread=fit_spread(together).only_spread(), about=about)
 
 
 def actual_weeks(book: Book, as_of: datetime, series: baselines.Series) -> Floats:
@@ -119,12 +125,13 @@ def _judged(book: Book, now: Past, model: CashModel, group: str, draws: int, see
     rate = [minor_rate(rates[c], c, group) if c in rates else None for _, c in series]
     factor = _in_group(seen, rate, group)
 
-    def whole(weekly: Floats) -> Floats:
-        return _with_sums(weekly, factor)
+    def whole(weekly: Floats, spread: Spread = NO_SPREAD) -> Floats:
+        return _with_sums(weekly, factor, spread)
 
     bare = whole(_bare(now.claims, model, model.dependence, draws=draws, seed=seed).weekly.sum(axis=2))
     alone = whole(_bare(now.claims, model, INDEPENDENT, draws=draws, seed=seed).weekly.sum(axis=2))
-    weekly = np.maximum(whole(seen.totals.reshape(draws, len(series), WEEKS, WEEK_DAYS).sum(axis=-1)), 0.0)
+    totals = seen.totals.reshape(draws, len(series), WEEKS, WEEK_DAYS).sum(axis=-1)
+    weekly = np.maximum(whole(totals, model.group_spread), 0.0)
     actual = whole(actual_weeks(book, as_of, series))
     place = np.random.default_rng([seed, as_of.toordinal()]).random(actual.shape)
     columns = {
@@ -151,40 +158,66 @@ def _in_group(seen: LookAhead, rate: Sequence[float | None], group: str) -> Floa
     return np.array([[0.0 if "/".join(key) in left_out else r or 0.0] for key, r in parts]).reshape(-1, 1)
 
 
-def _with_sums(weekly: Floats, factor: Floats) -> Floats:
+def _with_sums(weekly: Floats, factor: Floats, spread: Spread) -> Floats:
     """(..., series + 1, weeks + 1) with the group behind the series, and all weeks together behind the weeks."""
     group = (weekly * factor).sum(axis=-2, keepdims=True)
+    group = spread.apply(group) if spread is not NO_SPREAD else group
     series = np.concatenate([weekly, group], axis=-2)
     return np.concatenate([series, series.sum(axis=-1, keepdims=True)], axis=-1)
 
 
-def _weeks(known: Book, past: Past, model: CashModel, as_of: datetime, seed: int) -> list[Week]:
-    """The weeks of a past forecast whose cash was known by `as_of`, as `model` draws them."""
+@dataclass(frozen=True)
+class PastAgain:
+    """A past forecast drawn again, beside what came of its weeks.
+
+    totals         (draws, series, WEEKS)
+    actual, place  (series, WEEKS); `place` decides among ties
+    ended          weeks whose cash is known
+    """
+
+    as_of: datetime
+    series: Sequence[tuple[str, str]]
+    totals: Floats
+    actual: Floats
+    place: Floats
+    ended: int
+
+    def weeks(self) -> list[Week]:
+        """Every ended week of every series."""
+        return [
+            Week(week, self.totals[:, k, week], float(self.actual[k, week]), float(self.place[k, week]))
+            for k in range(len(self.series))
+            for week in range(self.ended)
+        ]
+
+    def together(self, book: Book, spread: Spread) -> "PastAgain":
+        """The sum of the series that have a rate to the commonest currency, recalibrated each."""
+        currencies = Counter(currency for _, currency in self.series)
+        group = min(currencies, key=lambda c: (-currencies[c], c))
+        rates = group_rates(book, self.as_of, group)
+        factor = np.array([[minor_rate(rates[c], c, group) if c in rates else 0.0] for _, c in self.series])
+        totals = (np.maximum(spread.apply(self.totals), 0.0) * factor).sum(axis=1, keepdims=True)
+        actual = (self.actual * factor).sum(axis=0, keepdims=True)
+        return replace(self, series=[(GROUP, group)], totals=totals, actual=actual, place=self.place[:1])
+
+
+def _again(known: Book, past: Past, model: CashModel, as_of: datetime, seed: int) -> PastAgain | None:
+    """A past forecast as `model` draws it, with the weeks whose cash was known by `as_of`; None without any."""
     age_days = (as_of - past.as_of).days - KNOWN_AFTER_DAYS
     ended = min(max(age_days // WEEK_DAYS, 0), WEEKS)
     if not ended:
-        return []
-    again = _bare(past.claims, model, model.dependence, draws=PAST_DRAWS, seed=seed)
-    totals, actual = again.weekly.sum(axis=2), actual_weeks(known, past.as_of, again.series)
+        return None
+    drawn_again = _bare(past.claims, model, model.dependence, draws=PAST_DRAWS, seed=seed)
+    if not drawn_again.series:
+        return None
+    actual = actual_weeks(known, past.as_of, drawn_again.series)
     place = np.random.default_rng(past.as_of.toordinal()).random(actual.shape)
-    return [
-        Week(week, totals[:, k, week], float(actual[k, week]), float(place[k, week]))
-        for k in range(len(again.series))
-        for week in range(ended)
-    ]
+    return PastAgain(past.as_of, drawn_again.series, drawn_again.weekly.sum(axis=2), actual, place, ended)
 
 
 def _bare(claims: Claims, model: CashModel, dependence: Dependence, *, draws: int, seed: int) -> Draws:
     """Draws before any recalibration."""
     return simulate(claims, dependence, draws=draws, seed=seed, level_spread=model.profile.level_spread)
-
-
-def day_begins(book: Book, origin: date) -> datetime:
-    """The latest start of the day among the entities: it has begun everywhere. `NotFound` where there is no entity."""
-    starts = [book.day_start(origin, entity) for entity in book.zones["entity_id"]]
-    if not starts:
-        raise NotFound("the ledger knows of no entity; ingest some invoices first")
-    return max(starts).astimezone(UTC)
 
 
 def every_four_weeks(first: date, until: date) -> list[date]:

@@ -58,9 +58,10 @@ def decompose(seen: LookAhead, book: Book, until: date) -> list[Decomposition]:
     days = {entity: (until - first).days for entity, first in seen.first_day.items()}
     if not all(1 <= d <= HORIZON_DAYS for d in days.values()):
         raise BadInput(f"until is {until}; allowed: 1 to {HORIZON_DAYS} days after {min(seen.first_day.values())}")
-    came = receipts_after(book.facts, seen.as_of, book.zones).filter(pl.col("day") < until)
+    learnt = receipts_after(book.facts, seen.as_of, book.zones, known=seen.book.facts)
+    came = learnt.filter(pl.col("day") < until)
     items = _items(seen, book, came, days, until)
-    strays = _strays(seen, book, came)
+    strays = _strays(seen, came)
     series = sorted(set(seen.draws.series) | set(came.select("entity_id", "currency").iter_rows()))
     return [_of(seen, key, items, strays, came, days[key[0]], until) for key in series]
 
@@ -135,9 +136,9 @@ def _disputed(seen: LookAhead, book: Book) -> pl.DataFrame:
     return cases.filter(since).select("entity_id", "invoice_id", disputed=pl.lit(value=True)).unique()
 
 
-def _strays(seen: LookAhead, book: Book, came: pl.DataFrame) -> pl.DataFrame:
+def _strays(seen: LookAhead, came: pl.DataFrame) -> pl.DataFrame:
     """Cash of receivables that the forecast did not count as open; `new` where its books did not know them."""
     counted = seen.claims.head.filter(pl.col("component") == OPEN).select(*RECEIVABLE, "currency")
-    known = standing(book.states, seen.as_of).select(*RECEIVABLE, new=pl.lit(value=False))
+    known = standing(seen.book.states, seen.as_of).select(*RECEIVABLE, new=pl.lit(value=False))
     others = came.join(counted, on=[*RECEIVABLE, "currency"], how="anti")
     return others.join(known, on=RECEIVABLE, how="left").with_columns(pl.col("new").fill_null(value=True))

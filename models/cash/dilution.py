@@ -34,7 +34,9 @@ class Dilution:
     """What is lost on the way to cash.
 
     cash_share    entity_id -> share of a paid receivable's amount that came as money
-    customers     (entity_id, customer_id) -> the same of one customer, pulled towards its entity's
+    customers     (entity_id, customer_id) -> the same of one customer, pulled towards its entity's in its currencies
+
+    Amounts are only ever added up within a currency; shares of several are weighed by their receivables.
     cancel_rate   chance a day of being cancelled in each age band (5)
     """
 
@@ -64,17 +66,33 @@ def fit_dilution(book: Book, as_of: datetime) -> Dilution:
     """From everything that had ended by `as_of`; nothing ended: everything is taken to become cash."""
     ended = _ends(book, as_of)
     paid = ended.filter(pl.col("paid_date").is_not_null() & ~pl.col("cancelled"))
-    pooled = paid.group_by("entity_id").agg(share=_share())
-    cash_share = dict(pooled.sort("entity_id").iter_rows())
-    own = paid.group_by("entity_id", "customer_id").agg(share=_share(), n=pl.len()).join(pooled, on="entity_id")
+    pooled = _shares(paid, "entity_id")
+    told = _over_currencies(pooled, "share", "entity_id")
+    cash_share = {e: min(float(s), 1.0) for e, s, _ in told.iter_rows()}
+    return Dilution(cash_share, _of_customers(paid, pooled), _cancel_rates(ended))
+
+
+def _of_customers(paid: pl.DataFrame, pooled: pl.DataFrame) -> dict[tuple[str, str], float]:
+    """Each customer's share; `pooled` is its entity's by currency: a customer is compared with others in its own."""
+    owner = ("entity_id", "customer_id")
+    usual = pooled.select("entity_id", "currency", usual="share")
+    own = _shares(paid, *owner).join(usual, on=["entity_id", "currency"])
+    told = _over_currencies(own, "share", *owner).join(_over_currencies(own, "usual", *owner), on=[*owner, "n"])
     weight = pl.col("n") / (pl.col("n") + PRIOR_RECEIVABLES)
-    told = own.select("entity_id", "customer_id", weight * pl.col("share") + (1 - weight) * pl.col("share_right"))
-    customers = {(e, c): min(float(s), 1.0) for e, c, s in told.sort("entity_id", "customer_id").iter_rows()}
-    return Dilution({e: min(float(s), 1.0) for e, s in cash_share.items()}, customers, _cancel_rates(ended))
+    pulled = told.select(*owner, weight * pl.col("share") + (1 - weight) * pl.col("usual"))
+    return {(e, c): min(float(s), 1.0) for e, c, s in pulled.sort(owner).iter_rows()}
 
 
-def _share() -> pl.Expr:
-    return pl.col("cash_minor").sum() / pl.col("amount_minor").sum()
+def _shares(paid: pl.DataFrame, *owner: str) -> pl.DataFrame:
+    """owner, currency, share, n: what came as money of the receivables in each currency."""
+    share = pl.col("cash_minor").sum() / pl.col("amount_minor").sum()
+    return paid.group_by(*owner, "currency").agg(share=share, n=pl.len()).sort(*owner, "currency")
+
+
+def _over_currencies(shares: pl.DataFrame, name: str, *owner: str) -> pl.DataFrame:
+    """owner, the mean of column `name` over currencies, n: weighed by receivables, as there is no other common unit."""
+    mean = (pl.col(name) * pl.col("n")).sum() / pl.col("n").sum()
+    return shares.group_by(owner, maintain_order=True).agg(mean.alias(name), pl.col("n").sum())
 
 
 def _ends(book: Book, as_of: datetime) -> pl.DataFrame:

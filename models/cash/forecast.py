@@ -99,7 +99,7 @@ class LookAhead:
             currency=currency,
             availability=availability,
             availability_reason=reason if new_to_come else "; ".join(filter(None, (reason, NO_NEW))),
-            open_minor=self.owed.get((entity, currency), 0),
+            owed_minor=self.owed.get((entity, currency), 0),
         )
         if availability == "none":
             return told
@@ -133,7 +133,7 @@ class LookAhead:
         wait = [(self.first_day[self.draws.series[k][0]] - first).days for k in rated]
         totals = np.stack([_later(self.totals[:, k], w) for k, w in zip(rated, wait, strict=True)], axis=1)
         means = [_later(self.draws.amount[:, k].mean(axis=0), w) for k, w in zip(rated, wait, strict=True)]
-        total = (totals * factor[None, :, None]).sum(axis=1)
+        total = self.model.group_spread.apply((totals * factor[None, :, None]).sum(axis=1))
         parts = (np.stack(means) * factor[:, None, None]).sum(axis=0)
         return _with_periods(told, first, total, parts, weeks)
 

@@ -23,18 +23,23 @@ from models.cash.new_business import Profile, fit_profile
 from models.cash.simulation import Dependence
 from models.cash.spread import Spread
 
-FORMAT, FILE = 1, "cash.json"
+FORMAT, FILE = 2, "cash.json"
 
 
 @dataclass(frozen=True)
 class CashModel:
-    """A trained cash model. `rests_on` is the label of the payment-date version, null where nobody registered it."""
+    """A trained cash model.
+
+    spread        of every series; `group_spread` on top of it, of their sum
+    rests_on      the label of the payment-date version, null where nobody registered it
+    """
 
     dependence: Dependence
     dilution: Dilution
     billing: Billing
     profile: Profile
     spread: Spread
+    group_spread: Spread = field(default_factory=Spread)
     rests_on: str | None = None
     about: dict[str, Any] = field(default_factory=dict)
 
@@ -71,6 +76,7 @@ PARTS: dict[str, Any] = {
     "billing": Billing,
     "profile": Profile,
     "spread": Spread,
+    "group_spread": Spread,
 }
 PAIRS = "pairs"
 
@@ -83,8 +89,8 @@ def fit_cash(book: Book, as_of: datetime, past: Sequence[Outcome], *, rests_on: 
         fit_billing(book, as_of),
         fit_profile(book, as_of),
         Spread(),
-        rests_on,
-        {"as_of": as_of.isoformat(), "past_forecasts": len(past)},
+        rests_on=rests_on,
+        about={"as_of": as_of.isoformat(), "past_forecasts": len(past)},
     )
 
 

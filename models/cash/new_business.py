@@ -182,7 +182,11 @@ def _season(rows: pl.DataFrame) -> dict[int, float]:
 
 
 def _level_spread(issued: pl.DataFrame, profile: Profile) -> float:
-    """How far whole quarters of the past were off their replicas, beyond the chance of single invoices."""
+    """How far whole quarters of the past were off their replicas, beyond the chance of single invoices.
+
+    A quarter of a series counts by how well chance would have let it be told: by how many invoices carry it, whatever
+    its currency's units.
+    """
     excess, weight = 0.0, 0.0
     for back in range(1, REHEARSALS + 1):
         past = issued.with_columns(pl.col("first_day") - pl.duration(days=back * QUARTER_DAYS))
@@ -196,6 +200,6 @@ def _level_spread(issued: pl.DataFrame, profile: Profile) -> float:
                 came.filter(pl.col("entity_id") == key[0], pl.col("currency") == key[1])["amount_minor"].sum()
             )
             chance = float((amount**2 * copies * (1 + copies)).sum())
-            excess += ((actual - expected) ** 2 - chance) / expected
-            weight += expected
+            excess += (actual - expected) ** 2 / chance - 1
+            weight += expected**2 / chance
     return float(np.clip(sqrt(max(excess / weight, 0.0)), NO_SPREAD, MOST_SPREAD)) if weight else NO_SPREAD

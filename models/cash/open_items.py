@@ -49,13 +49,16 @@ def open_items(book: Book, model: DatesPayments, as_of: datetime) -> OpenItems:
 
 
 def credited(frame: pl.DataFrame, book: Book, as_of: datetime) -> pl.DataFrame:
-    """`frame` with `on_account_minor`: what credit notes that settle nothing yet will take off each open amount.
+    """`frame` with `on_account_minor`: what credit that settles nothing yet will take off each open amount.
 
-    A customer uses a credit note with what it pays first: the oldest due, as far as the credit reaches. One that names
-    an invoice is no different. Credit beyond all that is owed waits for later invoices and is not paid out; what was
-    not used within `CREDIT_DAYS` is taken to be forgotten.
+    Credit is what is left of credit notes and of negative invoices, and what was paid too much on an invoice. A
+    customer uses it with what it pays first: the oldest due, as far as the credit reaches. A note that names an invoice
+    is no different. Credit beyond all that is owed waits for later invoices and is not paid out; what was not used
+    within `CREDIT_DAYS` is taken to be forgotten.
     """
-    left = _unused_credit(book, as_of)
+    credit = pl.concat([_unused_notes(book, as_of), _owed_back(book, as_of)])
+    recent = credit.filter(pl.col("since") >= as_of.date() - timedelta(days=CREDIT_DAYS), pl.col("credit_minor") > 0)
+    left = recent.group_by(_ACCOUNT).agg(pl.col("credit_minor").sum())
     order = pl.struct("due_date", "invoice_id", "instalment").rank("ordinal").over(*_ACCOUNT)
     ranked = frame.with_columns(_order=order).join(left, on=list(_ACCOUNT), how="left", maintain_order="left")
     before = pl.col("open_minor").sort_by("_order").cum_sum().over(*_ACCOUNT, order_by="_order") - pl.col("open_minor")
@@ -66,21 +69,31 @@ def credited(frame: pl.DataFrame, book: Book, as_of: datetime) -> pl.DataFrame:
 _ACCOUNT = ("entity_id", "customer_id", "currency")
 
 
-def _unused_credit(book: Book, as_of: datetime) -> pl.DataFrame:
-    """_ACCOUNT, credit_minor: what standing credit notes have left, as known at `as_of`."""
-    notes = standing(book.facts.spans("credit_note"), as_of).filter(
-        pl.col("issue_date") >= as_of.date() - timedelta(days=CREDIT_DAYS)
-    )
+def _unused_notes(book: Book, as_of: datetime) -> pl.DataFrame:
+    """_ACCOUNT, since, credit_minor: what standing credit notes have left, as known at `as_of`.
+
+    Nothing of one that settled something in another currency, where the books do not say how much of it that took.
+    """
+    notes = standing(book.facts.spans("credit_note"), as_of)
+    key = ("entity_id", "credit_note_id")
+    own = notes.select(*key, _own="currency")
+    uses = standing(book.facts.spans("allocation"), as_of).filter(pl.col("kind") == "credit_note")
+    part = pl.when(pl.col("currency") == pl.col("_own")).then("amount_minor").otherwise("paid_minor")
     used = (
-        standing(book.facts.spans("allocation"), as_of)
-        .filter(pl.col("kind") == "credit_note")
-        .group_by("entity_id", "currency", credit_note_id="from_id")
-        .agg(used_minor=pl.col("amount_minor").sum())
+        uses.join(own, left_on=["entity_id", "from_id"], right_on=key)
+        .group_by("entity_id", credit_note_id="from_id")
+        .agg(used_minor=part.sum(), _told=part.is_not_null().all())
     )
-    left = notes.join(used, on=["entity_id", "currency", "credit_note_id"], how="left").with_columns(
-        credit_minor=(-pl.col("amount_minor") - pl.col("used_minor").fill_null(0)).clip(0)
-    )
-    return left.group_by(_ACCOUNT).agg(pl.col("credit_minor").sum()).filter(pl.col("credit_minor") > 0)
+    left = -pl.col("amount_minor") - pl.col("used_minor").fill_null(0)
+    told = notes.join(used, on=key, how="left").filter(pl.col("_told").fill_null(value=True))
+    return told.select(*_ACCOUNT, since="issue_date", credit_minor=left)
+
+
+def _owed_back(book: Book, as_of: datetime) -> pl.DataFrame:
+    """_ACCOUNT, since, credit_minor: what is left of negative invoices, and what invoices were paid too much."""
+    since = pl.when(pl.col("amount_minor") < 0).then("issue_date").otherwise(pl.col("known_from").dt.date())
+    rows = standing(book.states, as_of).filter(pl.col("open_minor") < 0)
+    return rows.select(*_ACCOUNT, since=since, credit_minor=-pl.col("open_minor"))
 
 
 def open_claims(items: OpenItems, dilution: Dilution) -> Claims:

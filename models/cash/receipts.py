@@ -22,9 +22,13 @@ def receipts(facts: Facts) -> pl.DataFrame:
     return _with_customer(_by_day(facts.latest("allocation")), facts)
 
 
-def receipts_after(facts: Facts, as_of: datetime, zones: pl.DataFrame) -> pl.DataFrame:
-    """RECEIPT rows of what was learnt from `as_of` on; no day lies before the day of `as_of` where the entity is."""
-    before = _by_day(standing(facts.spans("allocation"), as_of)).with_columns(-pl.col("amount_minor"))
+def receipts_after(facts: Facts, as_of: datetime, zones: pl.DataFrame, *, known: Facts | None = None) -> pl.DataFrame:
+    """RECEIPT rows of what was learnt from `as_of` on; no day lies before the day of `as_of` where the entity is.
+
+    known  what was known at `as_of`, where that is less than all that `facts` had learnt before it
+    """
+    past = standing((known or facts).spans("allocation"), as_of)
+    before = _by_day(past).with_columns(-pl.col("amount_minor"))
     news = pl.concat([_by_day(facts.latest("allocation")), before])
     first = first_days(zones, as_of)
     clipped = news.join(first, on="entity_id").with_columns(day=pl.max_horizontal("day", "first_day"))

@@ -4,6 +4,7 @@ Learnt from weeks whose cash was known when it was learnt, pooled over series, a
 them. Level factors move means. Spread factors widen draws about their mean: each is the one under which the central
 intervals of those weeks would have held what they should, found by widening the very draws, since lumpy weeks answer
 to a factor less than smooth ones. Both are pulled towards 1 and bounded, so that a handful of weeks changes little.
+What all series miss together, a sum of series feels more than any of them: the group has a spread of its own on top.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.cash.claims import WEEK_DAYS, WEEKS, Floats
+from models.cash.claims import WEEKS, Floats
 
 BANDS = ((0, 4), (4, 8), (8, WEEKS))
 LEVELS = (80, 95)
@@ -42,10 +43,15 @@ class Spread:
     level: tuple[float, ...] = (1.0,) * WEEKS
     spread: tuple[float, ...] = (1.0,) * WEEKS
 
-    def apply(self, daily: Floats) -> Floats:
-        """(draws, ..., HORIZON_DAYS) draws of totals with their weeks' factors; below 0 means nothing comes."""
-        level, spread = (np.repeat(np.array(f), WEEK_DAYS) for f in (self.level, self.spread))
-        return _widened(daily, level, spread)
+    def apply(self, totals: Floats) -> Floats:
+        """(draws, ..., days or weeks) draws with their weeks' factors; below 0 means nothing comes."""
+        days = totals.shape[-1] // WEEKS
+        level, spread = (np.repeat(np.array(f), days) for f in (self.level, self.spread))
+        return _widened(totals, level, spread)
+
+    def only_spread(self) -> "Spread":
+        """The same without moving means."""
+        return Spread(spread=self.spread)
 
 
 def fit_spread(weeks: Sequence[Week]) -> Spread:

@@ -61,7 +61,7 @@ def _score(
 ) -> CreditScore:
     availability, why = availability_of(row, rule)
     scored = availability != "none" and row["default_cause"] is None
-    told = {name: row[name] for name in scorer.names if is_signal(name)}
+    told = {name: row.get(name) for name in scorer.names if is_signal(name)}
     return CreditScore(
         entity_id=row["entity_id"],
         customer_id=row["customer_id"],
@@ -84,18 +84,25 @@ def reasons(scorer: CreditScorer, parts: Parts, k: int, row: Mapping[str, Any]) 
     """Reasons of row `k`, largest first; codes without any effect are left out."""
     by_name = {code.name: code for code in CODES}
     told = (
-        CreditReason(name, by_name[name].words(points, row), points)
+        CreditReason(name, by_name[name].words(points, row, moved_by(scorer, parts, k, name)), points)
         for name, points in zip(scorer.group_names, parts.groups[k].tolist(), strict=True)
     )
     return ranked(told, float(parts.clipping[k]))
+
+
+def moved_by(scorer: CreditScorer, parts: Parts, k: int, group: str) -> list[str]:
+    """The columns of a group that moved the score of row `k` the way the group did, the strongest first."""
+    total = parts.groups[k, scorer.group_names.index(group)]
+    own = [c for c, name in enumerate(scorer.groups) if name == group and parts.columns[k, c] * total > 0]
+    return [scorer.names[c] for c in sorted(own, key=lambda c: -abs(parts.columns[k, c]))]
 
 
 def availability_of(row: Mapping[str, Any], rule: DefaultRule) -> tuple[Availability, str | None]:
     """How much can be said of a customer, and why not more."""
     if row["default_cause"] is not None:
         return "full", _in_default(row["default_cause"], rule)
-    invoiced, opened = row["invoiced_count"] or 0, row["open_count"] or 0
-    if not invoiced:
+    opened = row["open_count"] or 0
+    if not row["charged_count"]:
         return "none", _no_history(row)
     idle = row["days_since_invoiced"]
     if not opened and idle is not None and idle > ACTIVE_DAYS:
@@ -103,7 +110,7 @@ def availability_of(row: Mapping[str, Any], rule: DefaultRule) -> tuple[Availabi
     valued = int((row["valued_open_count"] or 0) + (row["valued_invoiced_count_365d"] or 0))
     if not valued:
         return "none", "no exchange rate was known for anything it owes or bought in a year: load exchange rates"
-    gaps = [gap for gap in (_thin(row), _unvalued(row, valued)) if gap]
+    gaps = [gap for gap in (_thin(row), _unvalued(row, valued, rule)) if gap]
     return ("pooled", "; ".join(gaps)) if gaps else ("full", None)
 
 
@@ -115,16 +122,22 @@ def _thin(row: Mapping[str, Any]) -> str | None:
     return f"{settled} settled invoices of this customer; its own history counts from {OWN_HISTORY} on{disputed}"
 
 
-def _unvalued(row: Mapping[str, Any], valued: int) -> str | None:
-    """Amounts that are too small, since some of what they add up has no rate."""
+def _unvalued(row: Mapping[str, Any], valued: int, rule: DefaultRule) -> str | None:
+    """Amounts that are too small, since some of what they add up has no rate; and what that leaves undecided."""
     missing = int((row["open_count"] or 0) + (row["invoiced_count_365d"] or 0)) - valued
     if missing <= 0:
         return None
     opened = int((row["open_count"] or 0) - (row["valued_open_count"] or 0))
     return (
         f"no exchange rate was known for {opened} open receivables and {missing - opened} of those of a year: amounts "
-        "leave them out; load exchange rates"
+        f"leave them out{_undecided(row, opened, rule)}; load exchange rates"
     )
+
+
+def _undecided(row: Mapping[str, Any], unvalued_open: int, rule: DefaultRule) -> str:
+    if not unvalued_open or (row["worst_overdue_days"] or 0) < rule.late_days:
+        return ""
+    return f", so that something {rule.late_days} or more days past due is not known to be large enough for a default"
 
 
 def _in_default(cause: str, rule: DefaultRule) -> str:
@@ -136,6 +149,8 @@ def _in_default(cause: str, rule: DefaultRule) -> str:
 
 
 def _no_history(row: Mapping[str, Any]) -> str:
+    if row["invoiced_count"]:
+        return "only negative invoices so far, which it does not owe: nothing to judge by"
     if row["credit_note_count"]:
         return "only credit notes so far, no invoice: nothing to judge by"
     return "no invoice so far: nothing to judge by"

@@ -106,15 +106,15 @@ def _changed(base: Floats, names: tuple[str, ...], plans: list[Plan]) -> Floats:
 
 
 def _fewer_late(row: Values, count: float) -> dict[str, float] | None:
-    """So many of the invoices settled late in 90 days had been settled on the due date."""
-    settled, share = row["days_late_count_90d"] or 0.0, row["days_late_share_late_90d"] or 0.0
-    mean, late = row["days_late_mean_90d"], round(share * settled)
+    """So many of the invoices due in 90 days and settled late had been settled on the due date."""
+    settled, share = row["days_late_count_due_90d"] or 0.0, row["days_late_share_late_due_90d"] or 0.0
+    mean, late = row["days_late_mean_due_90d"], round(share * settled)
     if mean is None or late < count or mean <= 0:
         return None
     left = (late - count) / late
     return {
-        "days_late_share_late_90d": share * left,
-        "days_late_mean_90d": mean * left,
+        "days_late_share_late_due_90d": share * left,
+        "days_late_mean_due_90d": mean * left,
         "late_31_count_90d": round((row["late_31_count_90d"] or 0.0) * left),
     }
 

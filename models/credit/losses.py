@@ -3,7 +3,8 @@
 EAD is what is open on the ledger, to the cent what the ageing says (`debit_minor` of `features.kpis.ageing`), and the
 orders not yet billed where that is switched on. PD is that of the model's horizon, within which trade receivables fall
 due; the loss is discounted from the middle of it. A customer in default has PD 1, and its loss, which is there, is not
-discounted.
+discounted. An LGD that goes with these is the share of all that a customer owes, and not of its late invoices; and
+another one for those in default already, of whom the ones that cure are gone (`features.recoveries`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,6 +16,7 @@ import polars as pl
 
 from features.errors import BadSetting
 from features.kpis.rounding import half_up
+from features.recoveries import OwnLgd
 from models.credit.answers import CreditScore
 
 DEFAULT_LGD = 0.4
@@ -26,7 +28,7 @@ class LossSettings:
 
     lgd                  share of the exposure that is lost in a default, 0 to 1; 40 % is the Basel foundation figure
                          for senior unsecured claims on corporates since 2023 (CRE32.6);
-                         `features.recoveries.loss_share` reads one off the ledger
+                         `features.recoveries.own_lgds` reads them off the ledger
     discount_rate        a year
     count_orders         whether orders not yet billed are part of the exposure
     """
@@ -59,16 +61,32 @@ class ExpectedLoss:
 
 
 def expected_losses(
-    exposures: pl.DataFrame, scores: Iterable[CreditScore], settings: LossSettings
+    exposures: pl.DataFrame,
+    scores: Iterable[CreditScore],
+    settings: LossSettings,
+    own: Mapping[str, OwnLgd] | None = None,
 ) -> list[ExpectedLoss]:
-    """One per row of `features.exposures.exposures` with anything at risk, in its order."""
+    """One per row of `features.exposures.exposures` with anything at risk, in its order.
+
+    own  entity -> its own LGD, which counts before `settings.lgd` where there were cases enough
+    """
     by_customer = {(score.entity_id, score.customer_id): score for score in scores}
     found = []
     for row in exposures.iter_rows(named=True):
         ead = row["open_minor"] + (row["unbilled_minor"] if settings.count_orders else 0)
         if ead > 0:
-            found.append(_loss(row, ead, by_customer[row["entity_id"], row["customer_id"]], settings))
+            score = by_customer[row["entity_id"], row["customer_id"]]
+            found.append(_loss(row, ead, score, settings, lgd_of(score, settings, own or {})))
     return found
+
+
+def lgd_of(score: CreditScore, settings: LossSettings, own: Mapping[str, OwnLgd]) -> float:
+    """The share of a customer's exposure that its default loses, by whether it is in default already."""
+    found = own.get(score.entity_id)
+    if found is None:
+        return settings.lgd
+    share = (found.entering if score.default_cause is None else found.within).share
+    return settings.lgd if share is None else share
 
 
 def discount_of(score: CreditScore, settings: LossSettings) -> float:
@@ -79,11 +97,11 @@ def discount_of(score: CreditScore, settings: LossSettings) -> float:
     return float((1 + settings.discount_rate) ** -years)
 
 
-def _loss(row: Mapping[str, Any], ead: int, score: CreditScore, settings: LossSettings) -> ExpectedLoss:
+def _loss(row: Mapping[str, Any], ead: int, score: CreditScore, settings: LossSettings, lgd: float) -> ExpectedLoss:
     discount = discount_of(score, settings)
     loss = None
     if score.pd is not None:
-        loss = half_up(Fraction(score.pd) * Fraction(settings.lgd) * Fraction(discount) * ead)
+        loss = half_up(Fraction(score.pd) * Fraction(lgd) * Fraction(discount) * ead)
     return ExpectedLoss(
         row["entity_id"],
         row["customer_id"],
@@ -91,7 +109,7 @@ def _loss(row: Mapping[str, Any], ead: int, score: CreditScore, settings: LossSe
         score.availability,
         score.availability_reason,
         score.pd,
-        settings.lgd,
+        lgd,
         ead,
         discount,
         loss,

@@ -1,5 +1,6 @@
 """All that is said of customers' credit at once: scores, limits, the orders these would block, losses, ways up."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,7 +9,7 @@ import polars as pl
 from features.book import Book
 from features.errors import BadInput
 from features.exposures import exposures, open_orders
-from features.recoveries import loss_share
+from features.recoveries import OwnLgd, own_lgds
 from models.credit.answers import CreditScore
 from models.credit.blocked import BlockedOrder, blocked_orders
 from models.credit.counterfactuals import Counterfactual, counterfactuals
@@ -50,22 +51,23 @@ def limits_of(asked: ScoredCustomers, settings: LimitSettings) -> tuple[list[Cre
     return limits, blocked_orders(asked.open_orders, limits, settings)
 
 
-def losses_of(asked: ScoredCustomers, settings: LossSettings) -> list[ExpectedLoss]:
-    """The expected loss on every customer and currency."""
-    return expected_losses(asked.exposures, asked.scores, settings)
+def losses_of(
+    asked: ScoredCustomers, settings: LossSettings, own: Mapping[str, OwnLgd] | None = None
+) -> list[ExpectedLoss]:
+    """The expected loss on every customer and currency; `own` as in `models.credit.losses.expected_losses`."""
+    return expected_losses(asked.exposures, asked.scores, settings, own)
 
 
-def own_lgd(asked: ScoredCustomers) -> float:
-    """The own loss given default of the entities asked about; `BadInput` where too few defaults have closed to tell."""
+def own_lgd(asked: ScoredCustomers) -> dict[str, OwnLgd]:
+    """Entity -> the own LGD of each of those asked about; `BadInput` where too few defaults were seen to tell any."""
     at = min(asked.frame["cutoff"].to_list())  # the day starts first there: nothing learnt after any cutoff
-    entities = asked.frame["entity_id"].unique().sort()
-    states = asked.book.states.filter(pl.col("entity_id").is_in(entities.implode()))
-    found = loss_share(asked.book.facts, states, asked.model.rule, at)
-    if found.share is None:
-        raise BadInput(
-            f"only {found.closed} receivables in default have closed: too few to read an LGD off; give --lgd"
-        )
-    return found.share
+    entities = set(asked.frame["entity_id"].to_list())
+    found = {name: lgd for name, lgd in own_lgds(asked.book, asked.model.rule, at).items() if name in entities}
+    shares = [part.share for lgd in found.values() for part in (lgd.entering, lgd.within)]
+    if all(share is None for share in shares):
+        most = max(lgd.entering.cases for lgd in found.values())
+        raise BadInput(f"only {most} customers ever went into default: too few to read an LGD off; give --lgd")
+    return found
 
 
 def ways_up(asked: ScoredCustomers, row: int) -> list[Counterfactual]:

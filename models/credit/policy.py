@@ -108,7 +108,7 @@ def credit_limits(
 
 def appetite(row: Row, settings: LimitSettings) -> float:
     """Expected loss that the customer may cost, in whole units: its share of the purchases of a year, or the cap."""
-    share = settings.appetite_share * (row["invoiced_cents_365d"] or 0) / 100
+    share = settings.appetite_share * _bought(row)
     return share if settings.appetite_cap is None else min(share, settings.appetite_cap)
 
 
@@ -122,8 +122,12 @@ def limit_by_capacity(row: Row, settings: LimitSettings) -> float:
     terms = row["terms_days_mean"] or 0
     terms = terms if terms >= 1 else settings.fallback_days
     months = min(max((row["tenure_days"] or 0) / MONTH_DAYS, 1.0), 365 / MONTH_DAYS)
-    monthly = (row["invoiced_cents_365d"] or 0) / 100 / months
-    return float(settings.capacity_factor * monthly * terms / MONTH_DAYS)
+    return float(settings.capacity_factor * _bought(row) / months * terms / MONTH_DAYS)
+
+
+def _bought(row: Row) -> float:
+    """Purchases of the last year in whole units; 0 where more was taken back than sold."""
+    return max(row["invoiced_cents_365d"] or 0, 0) / 100
 
 
 def _limit(
@@ -132,14 +136,15 @@ def _limit(
     unit = 10 ** exponents()[currency]
     exposure, gap = _exposure(held, currency, settings)
     gap = gap or _untold_purchases(row, score, currency)
-    limit, decided_by = _suggested(row, score, unit, settings) if gap is None else (None, None)
+    failed = score.default_cause is not None  # then the limit is 0, whatever it owes
+    limit, decided_by = _suggested(row, score, unit, settings) if failed or gap is None else (None, None)
     on_file = row["credit_limit_minor"]
     return CreditLimit(
         score.entity_id,
         score.customer_id,
         currency,
-        "none" if gap else score.availability,
-        gap or score.availability_reason,
+        "none" if gap and not failed else score.availability,
+        "; ".join(filter(None, (score.availability_reason, gap))) if failed else gap or score.availability_reason,
         score.pd,
         exposure,
         limit,

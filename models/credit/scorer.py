@@ -31,12 +31,14 @@ class Parts:
     groups    (n, G) points per group, in the order of `CreditScorer.group_names`
     clipping  (n,) what the ends of the scale take away or add
     points    (n,)
+    columns   (n, F) points per column, in the order of `CreditScorer.names`: what the groups are made of
     """
 
     typical: float
     groups: Floats
     clipping: Floats
     points: Floats
+    columns: Floats
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class CreditScorer:
         unclipped, points = self.scale.unclipped(log_odds), self.scale.points(log_odds)
         start = shares[0, -1] if len(shares) else 0.0
         typical = float(self.scale.unclipped(self.line.apply(np.array([start])))[0])
-        return Parts(typical, groups, points - unclipped, points)
+        return Parts(typical, groups, points - unclipped, points, -per_unit * shares[:, : len(self.groups)])
 
 
 def fit_scorer(

@@ -1,4 +1,4 @@
-"""What a contact is about: all that is past due, less what is disputed or promised, less cash not yet put to anything.
+"""What a contact is about: all that is past due, less what is disputed or promised of it, less free cash and credits.
 
 One definition for the contacts of the past, from which is learnt what they did, and for those of today's list.
 """
@@ -19,12 +19,14 @@ class Asks:
 
     owed   all that was past due (`models.worklist.past_due`)
     taken  what open disputes and promises take out of it (`models.worklist.taken`)
-    free   cash and credits that settle nothing yet (`models.worklist.free_cash`)
-    items  what is left to ask for: rows of `owed` with asked_minor and asked_cents
+    due    what they leave: rows of `owed` with left_minor
+    free   cash and credits that settle nothing yet, or of which that is not known (`models.worklist.free_cash`)
+    items  what is left to ask for: rows of `due` with asked_minor and asked_cents
     """
 
     owed: pl.DataFrame
     taken: pl.DataFrame
+    due: pl.DataFrame
     free: pl.DataFrame
     items: pl.DataFrame
 
@@ -33,4 +35,5 @@ def asks(book: Book, contacted: pl.DataFrame, *, soon_days: int = 0) -> Asks:
     """What each CONTACTED row is about, of what was past due, or due within `soon_days`; it may be nothing."""
     owed = past_due(book, contacted, soon_days=soon_days)
     took, free = taken(book, owed), free_cash(book, owed)
-    return Asks(owed, took, free, less_cash(not_taken(owed, took), free))
+    due = not_taken(owed, took)
+    return Asks(owed, took, due, free, less_cash(due, free))

@@ -8,17 +8,22 @@ import polars as pl
 from features.masters import CUSTOMER
 from models.worklist.scene import Scene, found
 from models.worklist.settings import WorklistSettings
+from models.worklist.words import counted
 
 MONTH_DAYS = 30
 
 
 def contacted(scene: Scene) -> pl.DataFrame:
-    """Too soon after the last contact, or too many in a month."""
+    """Too soon after the last contact, or on too many days of a month.
+
+    Who was called, missed and written to on one day was contacted once: the limit is about days. Each of the three took
+    a collector's time, so each counts against the capacity (`models.worklist.rows`).
+    """
     made = scene.standing("contact").filter("made")
     ago = made.with_columns(_ago=(pl.col("cutoff_day") - pl.col("day")).dt.total_days()).filter(pl.col("_ago") >= 0)
     recent = ago.filter(pl.col("_ago") < MONTH_DAYS).sort(*CUSTOMER, "day")
     of_each = recent.group_by(CUSTOMER, maintain_order=True).agg(
-        days=pl.col("day").sort(), last=pl.col("day").max(), ago=pl.col("_ago").min()
+        days=pl.col("day").unique().sort(), last=pl.col("day").max(), ago=pl.col("_ago").min()
     )
     told = [_too_soon(r, scene.settings) for r in of_each.iter_rows(named=True)]
     return found([row for row in told if row is not None])
@@ -33,18 +38,14 @@ def _too_soon(told: dict[str, Any], settings: WorklistSettings) -> dict[str, obj
     free = last + timedelta(days=settings.gap_days)
     if too_many:
         free = max(free, days[-most] + timedelta(days=MONTH_DAYS))
-    often = f", {_times(len(days))} in {MONTH_DAYS} days" if too_many else ""
+    often = f", on {counted(len(days), 'day')} of the last {MONTH_DAYS}" if too_many else ""
     gap = f"every {settings.gap_days} days" if settings.gap_days > 1 else "every day"
     return {
         "entity_id": told["entity_id"],
         "customer_id": told["customer_id"],
-        "reason": f"contacted on {last}{often}; allowed: {gap}, {_times(most)} in {MONTH_DAYS} days",
+        "reason": f"contacted on {last}{often}; allowed: {gap}, on {counted(most, 'day')} of {MONTH_DAYS}",
         "released_by": f"the calendar, on {free}",
     }
-
-
-def _times(number: int) -> str:
-    return {1: "once", 2: "twice"}.get(number, f"{number} times")
 
 
 def drawn(scene: Scene) -> pl.DataFrame:

@@ -20,10 +20,11 @@ Key = tuple[str, str]
 
 @dataclass
 class Customer:
-    """A candidate: `items` of `models.worklist.asks`, its `worth` once it was weighed."""
+    """A candidate: `name` as known, `items` of `models.worklist.asks`, its `worth` once it was weighed."""
 
     entity_id: str
     customer_id: str
+    name: str | None
     collector: str | None
     day: date
     items: list[dict[str, Any]]
@@ -36,25 +37,29 @@ class Customer:
         return self.entity_id, self.customer_id
 
     @property
+    def weighed(self) -> Worth:
+        """Its worth, of one that is not held."""
+        assert self.worth is not None, "who was not weighed is held"
+        return self.worth
+
+    @property
     def score(self) -> float:
         """What decides its place."""
-        assert self.worth is not None, "who was not weighed is held"
-        return self.worth.score
+        return self.weighed.score
 
 
 def customers_of(book: Book, found: Candidates, held: pl.DataFrame) -> list[Customer]:
-    """Every candidate with what is left to ask for, and its holds where nothing is or all of it is held."""
-    named = standing_on(book, "customer", found.as_of).select(*CUSTOMER, "collector")
-    collectors = {(e, c): name for e, c, name in named.iter_rows()}
+    """Every candidate with what is left to ask for, and its holds."""
+    known = standing_on(book, "customer", found.as_of).select(*CUSTOMER, "name", "collector")
+    masters = {(e, c): (name, collector) for e, c, name, collector in known.iter_rows()}
     items, told = _by_customer(found.items), _by_customer(held)
     who = found.asks.owed.select(*CUSTOMER, "cutoff_day").unique().sort(CUSTOMER)
     customers = []
-    for entity, name, day in who.iter_rows():
-        key = (entity, name)
-        left = items.get(key, [])
-        whole = [t for t in told.get(key, []) if t["invoice_id"] is None or not left]
-        holds = [Held(t["hold"], t["reason"], t["released_by"]) for t in whole]
-        customers.append(Customer(entity, name, collectors.get(key), day, left, holds))
+    for entity, customer, day in who.iter_rows():
+        key = (entity, customer)
+        holds = [Held(t["hold"], t["reason"], t["released_by"]) for t in told.get(key, [])]
+        name, collector = masters.get(key, (None, None))
+        customers.append(Customer(entity, customer, name, collector, day, items.get(key, []), holds))
     return customers
 
 

@@ -19,7 +19,8 @@ Floats = NDArray[np.float64]
 
 NEEDED, NEEDED_EACH = 400, 20
 FARTHEST = 3.0  # spreads from the mean beyond which a feature counts as there
-FORMAT = 2  # 1 was learnt on all that was past due, not on what `models.worklist.asks` leaves of it
+# 1 was learnt on all that was past due, 2 without what is left of invoices that are disputed in part
+FORMAT = 3
 MODEL = "effect.json"
 
 
@@ -71,6 +72,11 @@ class ContactEffect:
     def pooled(self) -> Estimate:
         """The average effect on the share paid by the horizon, over the customers that were drawn."""
         return self.heads["paid_share"].pooled
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether the interval of the average effect leaves out zero: only then does it decide anything."""
+        return not self.pooled.low <= 0.0 <= self.pooled.high
 
     def effects(self, frame: pl.DataFrame) -> pl.DataFrame:
         """effect, low, high (share of the amount paid by the horizon; 95 %) and days_sooner, in the order of `frame`.

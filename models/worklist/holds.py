@@ -1,6 +1,6 @@
 """Why somebody is not to be contacted today, in words, and what sets it free again. Declared once, in HOLDS.
 
-A dispute or a promise about some invoices takes those out of what the contact is about (`models.worklist.asks`); a
+A dispute or a promise takes what it covers out of what the contact is about (`models.worklist.asks`); a
 customer is held where nothing is left to ask for.
 """
 
@@ -11,13 +11,13 @@ import polars as pl
 from features.masters import CUSTOMER
 from models.worklist.calendar_holds import contacted, drawn
 from models.worklist.scene import FOUND, Finding, Scene, found
-from models.worklist.taken import DISPUTED, PROMISED, not_taken
+from models.worklist.taken import DISPUTED, PROMISED
 from models.worklist.words import money
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Why a customer (or, where named, one of its invoices) is held, and what releases it."""
+    """Why a customer is held, and what releases it."""
 
     hold: str
     reason: str
@@ -34,18 +34,24 @@ class Hold:
 
 
 def _disputed(scene: Scene) -> pl.DataFrame:
-    return scene.candidates.asks.taken.filter(pl.col("hold") == DISPUTED).select(list(FOUND))
+    return _taken(scene, DISPUTED)
 
 
 def _promised(scene: Scene) -> pl.DataFrame:
-    return scene.candidates.asks.taken.filter(pl.col("hold") == PROMISED).select(list(FOUND))
+    return _taken(scene, PROMISED)
+
+
+def _taken(scene: Scene, hold: str) -> pl.DataFrame:
+    asks = scene.candidates.asks
+    told = asks.taken.filter(pl.col("hold") == hold).select(list(FOUND))
+    return told.join(asks.items, on=CUSTOMER, how="anti", maintain_order="left")
 
 
 def _covered(scene: Scene) -> pl.DataFrame:
     """All that is neither disputed nor promised is covered by cash and credits not yet put to anything."""
     asks = scene.candidates.asks
-    due = not_taken(asks.owed, asks.taken).join(asks.items, on=CUSTOMER, how="anti")
-    sums = due.group_by(*CUSTOMER, "currency").agg(due_minor=pl.col("open_minor").sum())
+    due = asks.due.join(asks.items, on=CUSTOMER, how="anti")
+    sums = due.group_by(*CUSTOMER, "currency").agg(due_minor=pl.col("left_minor").sum())
     held = sums.join(asks.free, on=[*CUSTOMER, "currency"]).sort(*CUSTOMER, "currency")
     return found(
         [
@@ -100,9 +106,9 @@ def _insolvent(scene: Scene) -> pl.DataFrame:
 
 
 HOLDS = (
-    Hold("disputed", "an open dispute covers all that is past due", _disputed),
+    Hold("disputed", "open disputes cover all that is past due", _disputed),
     Hold("promised", "an open promise covers all that is past due and is not overdue itself", _promised),
-    Hold("covered", "cash and credits not yet applied cover what is past due: zero or negative net", _covered),
+    Hold("covered", "cash, credit notes, negative invoices and overpayments cover it: zero or negative net", _covered),
     Hold("stale", "a feed is silent: who has paid is not known", _stale),
     Hold("legal", "the attribute legal_hold is 1", _legal),
     Hold("insolvent", "the attribute insolvent is 1", _insolvent),

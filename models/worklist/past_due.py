@@ -4,6 +4,8 @@ A CONTACTED row is a customer at a cutoff: entity_id, customer_id, cutoff_day, c
 contacts of the past, to learn what they did, and at today's candidates.
 """
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from features.book import Book
@@ -12,6 +14,7 @@ from features.ledger import RECEIVABLE
 from features.masters import CUSTOMER
 
 CONTACTED = (*CUSTOMER, "cutoff_day", "cutoff")
+ACCOUNT = (*CONTACTED, "currency")
 CONTACTS_AT_ONCE = 2_000
 
 
@@ -33,6 +36,19 @@ def at_once(contacted: pl.DataFrame) -> list[pl.DataFrame]:
     """The CONTACTED rows, each once, in parts that fit into memory beside what they are joined to; at least one."""
     rows = contacted.select(CONTACTED).unique(maintain_order=True)
     return [rows[at : at + CONTACTS_AT_ONCE] for at in range(0, max(len(rows), 1), CONTACTS_AT_ONCE)]
+
+
+def less(rows: pl.DataFrame, column: str, amounts: pl.DataFrame, on: Sequence[str]) -> pl.DataFrame:
+    """`rows` with what `amounts` (`on`, and one amount) leave of `column`, the oldest taken off first, in their order.
+
+    Never below zero; of what nothing is left of, there is no row.
+    """
+    (amount,) = set(amounts.columns) - set(on)
+    beside = rows.join(amounts, on=on, how="left", maintain_order="left")
+    older = pl.col(column).cum_sum().over(on, order_by=["due_date", "invoice_id", "instalment"])
+    over = (older - pl.col(amount).fill_null(0)).clip(lower_bound=0)
+    left = beside.with_columns(pl.min_horizontal(column, over).alias(column)).drop(amount)
+    return left.filter(pl.col(column) > 0)
 
 
 def stood() -> pl.Expr:

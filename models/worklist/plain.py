@@ -14,6 +14,7 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 TWO_SIDED = 1.96
+LEAST_EACH, LEAST_CUSTOMERS = 20, 20  # of a stratum: contacts of either arm, and customers, which are the clusters
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,16 @@ class Estimate:
     def around(effect: float, error: float) -> "Estimate":
         """From a standard error."""
         return Estimate(effect, effect - TWO_SIDED * error, effect + TWO_SIDED * error)
+
+
+@dataclass(frozen=True, slots=True)
+class Stratum:
+    """Drawn contacts alike, in `words`; `found` is null where they do not suffice, and `lacking` says why."""
+
+    words: str
+    contacts: int
+    found: Estimate | None
+    lacking: str | None = None
 
 
 def inverse_weights(made: Floats, chance: Floats) -> tuple[Floats, Floats]:
@@ -51,22 +62,35 @@ def ipw_estimate(rows: pl.DataFrame) -> Estimate:
     return Estimate.around(mean1 - mean0, float(np.sqrt((sums**2).sum())))
 
 
-def strata(rows: pl.DataFrame) -> list[tuple[str, int, Estimate]]:
-    """The plain IPW effect on the share paid in each stratum of usual lateness: words, contacts, estimate.
+def strata(rows: pl.DataFrame) -> list[Stratum]:
+    """The plain IPW effect on the share paid in each stratum of usual lateness that has contacts.
 
-    For people to look at beside the model; a stratum without both arms has none and is left out.
+    For people to look at beside the model; none where contacts or customers are too few for an interval.
     """
     edges = [name for name in EFFECT_FEATURES if name.startswith("usual_from_")]
     stratum = pl.sum_horizontal(edges).cast(pl.Int64)
     told = []
     for k in range(len(edges) + 1):
         inside = rows.filter(stratum == k)
-        if 0 < inside["made"].sum() < len(inside):
-            told.append((_stratum(edges, k), len(inside), ipw_estimate(inside)))
+        if len(inside):
+            told.append(_stratum(inside, _words(edges, k)))
     return told
 
 
-def _stratum(edges: Sequence[str], k: int) -> str:
+def _stratum(inside: pl.DataFrame, words: str) -> Stratum:
+    made, customers = int(inside["made"].sum()), inside.select("entity_id", "customer_id").n_unique()
+    counts = {"made": made, "held out": len(inside) - made, "customers": customers}
+    least = {"made": LEAST_EACH, "held out": LEAST_EACH, "customers": LEAST_CUSTOMERS}
+    short = [f"{counts[name]} {name} of {least[name]}" for name in least if counts[name] < least[name]]
+    if short:
+        return Stratum(words, len(inside), None, f"too few: {', '.join(short)} needed")
+    found = ipw_estimate(inside)
+    if found.low == found.high:
+        return Stratum(words, len(inside), None, "no spread: all made paid alike, all held out too")
+    return Stratum(words, len(inside), found)
+
+
+def _words(edges: Sequence[str], k: int) -> str:
     values = [name.removeprefix("usual_from_") for name in edges]
     if k == 0:
         return f"usually less than {values[0]} days late"

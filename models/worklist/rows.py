@@ -1,7 +1,7 @@
 """The rows of a list: the best contacts of each group under its capacity, as drawn, with their words."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,9 +12,11 @@ import polars as pl
 from features.book import Book
 from models.worklist.asks import Asks
 from models.worklist.candidates import standing_on
-from models.worklist.customers import Customer
+from models.worklist.conversions import Rates, converted, rates_told
+from models.worklist.customers import Customer, Key
 from models.worklist.draws import draw, recorded
 from models.worklist.effect import ContactEffect
+from models.worklist.left_out import left_out
 from models.worklist.ranking import listed
 from models.worklist.settings import WorklistSettings
 from models.worklist.words import Told, actions, changes, reasons
@@ -32,8 +34,11 @@ class Row:
     action          "call" or "email"
     amount          asked for: past due, not held, not covered by free cash; in the entity's currency, major units
     paid_anyway     share of it expected by the horizon without a contact, null where unknown
-    effect, effect_low, effect_high   by how much a contact raises that (95 %), null without a learnt effect
-    value, value_of_time              see `models.worklist.value`, null without a learnt effect
+    effect, effect_low, effect_high   by how much a contact raises that (95 %), null where no effect ranks
+    value, value_of_time              see `models.worklist.value`, null where no effect ranks
+    customer_name   as the source spelt it on the day, null where unknown
+    left_out        what is past due and disputed or promised, hence not asked for, in words
+    converted       at which day's rate, in words, where some of it is in another currency
     """
 
     rank: int
@@ -57,6 +62,9 @@ class Row:
     do: str
     reasons: tuple[str, ...]
     would_change: tuple[str, ...]
+    customer_name: str | None = None
+    left_out: tuple[str, ...] = ()
+    converted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,8 @@ class _Group:
     as_of: datetime
     currency: str
     told: Told
+    left_out: Mapping[Key, tuple[str, ...]]
+    rates: Rates
     effect: ContactEffect | None
     chosen: Sequence[Customer]
     drawn: Sequence[tuple[bool, float | None]]
@@ -101,6 +111,9 @@ class _Group:
             do=do,
             reasons=reasons(items, worth, self.told, key, self.currency, about),
             would_change=changes(worth, place, [c.score for c in self.chosen], self.currency, made=made),
+            customer_name=customer.name,
+            left_out=self.left_out.get(key, ()),
+            converted=converted(customer.entity_id, items, self.rates),
         )
 
 
@@ -121,12 +134,13 @@ def rows_of(
     drawn = {c.key: draw(stands, settings, *c.key, c.day) for c in worthy}
     contacts = standing_on(book, "contact", as_of)
     told, done = Told.of(book, as_of, contacts, asks, settings), _done_today(contacts, settings)
+    out, rates = left_out(asks), rates_told(book, as_of)
     currency = dict(book.zones.select("entity_id", "entity_currency").iter_rows())
     rows: list[Row] = []
     for of, members in groupby(sorted(worthy, key=lambda c: (group(c), c.customer_id)), key=group):
         room = max(settings.capacity - done[of], 0)
         chosen = listed(list(members), room, score=lambda c: c.score, out=lambda c: not drawn[c.key][0])
-        rows += _Group(as_of, currency[of[0]], told, effect, chosen, [drawn[c.key] for c in chosen]).rows()
+        rows += _Group(as_of, currency[of[0]], told, out, rates, effect, chosen, [drawn[c.key] for c in chosen]).rows()
     return rows
 
 

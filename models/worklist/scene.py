@@ -13,7 +13,6 @@ FOUND = pl.Schema(
     {
         "entity_id": pl.String,
         "customer_id": pl.String,
-        "invoice_id": pl.String,
         "reason": pl.String,
         "released_by": pl.String,
     }
@@ -35,7 +34,7 @@ class Scene:
 
 
 Finding = Callable[[Scene], pl.DataFrame]
-"""A FOUND frame: CUSTOMER, invoice_id (null: all of it), reason, released_by."""
+"""A FOUND frame: CUSTOMER, reason, released_by."""
 
 
 def found(rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:

@@ -14,7 +14,7 @@ class WorklistSettings:
     capital_rate           what money costs a year (0.08: 8 %)
     contact_cost           of one contact, in major units of the entity's currency
     gap_days               at least so many days from one contact of a customer to the next; after a draw, the horizon
-    contacts_per_30_days   at most, of a customer
+    contacts_per_30_days   at most, of a customer; several on one day count once here, and each against the capacity
     soon_days              also about what falls due within so many days; 0: only about what is past due
     """
 

@@ -66,20 +66,16 @@ class Told:
         return list(dict.fromkeys(found))
 
     @cached_property
-    def _free(self) -> dict[Key, list[tuple[str, int]]]:
-        told: dict[Key, list[tuple[str, int]]] = {}
+    def _free(self) -> dict[Key, list[dict[str, Any]]]:
+        told: dict[Key, list[dict[str, Any]]] = {}
         for r in self.free.sort(*CUSTOMER, "currency").iter_rows(named=True):
-            told.setdefault((r["entity_id"], r["customer_id"]), []).append((r["currency"], r["free_minor"]))
+            told.setdefault((r["entity_id"], r["customer_id"]), []).append(r)
         return told
 
     def free_cash(self, key: Key, items: Items) -> list[str]:
-        """What is not put to anything yet, and what that does to `items`."""
+        """What is not put to anything yet, or may not be, and what that does to `items`."""
         asked = {i["currency"] for i in items}
-        return [
-            f"{money(minor, currency)} of its cash and credits are not applied: "
-            + ("taken off what is asked for" if currency in asked else f"nothing in {currency} is asked for")
-            for currency, minor in self._free.get(key, ())
-        ]
+        return [words for r in self._free.get(key, ()) for words in _not_applied(r, asked=r["currency"] in asked)]
 
     def last(self, key: Key) -> dict[str, Any] | None:
         """The last contact made, None where there was none."""
@@ -89,6 +85,20 @@ class Told:
         """Its promises: kept, due; None where none was due yet."""
         found = self._kept.get(key)
         return found if found and found["due"] else None
+
+
+def _not_applied(account: Mapping[str, Any], *, asked: bool) -> list[str]:
+    """A row of `models.worklist.free_cash`; `asked`: something in its currency is asked for."""
+    currency, said = account["currency"], []
+    if account["free_minor"]:
+        effect = "taken off what is asked for" if asked else f"nothing in {currency} is asked for"
+        said.append(f"{money(account['free_minor'], currency)} of its cash and credits are not applied: {effect}")
+    if account["untold_minor"]:
+        said.append(
+            f"up to {money(account['untold_minor'], currency)} of its cash and credits may not be applied: how much of "
+            "them was put to an invoice in another currency is not told; nothing of that is taken off"
+        )
+    return said
 
 
 def actions(items: Items, last: Mapping[str, Any] | None, *, made: bool) -> tuple[str, str]:
@@ -129,12 +139,12 @@ def reasons(
     else:
         said.append(f"{100 * worth.paid_anyway:.0f} % of it is expected within {counted(horizon, 'day')} anyway")
     if worth.effect is not None and worth.low is not None and worth.high is not None and about is not None:
-        span = f"95 %: {100 * worth.low:.1f} to {100 * worth.high:.1f}"
-        said.append(f"a contact adds {100 * worth.effect:.1f} points ({span}), from {about['rows']} drawn contacts")
+        span = between(worth.low, worth.high)
+        said.append(f"a contact adds {points(worth.effect)} points ({span}), from {about['rows']} drawn contacts")
         said.append(f"worth {worth.value:,.2f} {currency} after {worth.less:,.2f} for the contact")
     else:
         said.append(f"{worth.score:,.2f} {currency} at risk")
-    said += [f"{words}: less than is open, which is asked for in full" for words in told.partly(key[0], items)]
+    said += [f"{words}: less than is asked for, nothing is taken off for it" for words in told.partly(key[0], items)]
     said += told.free_cash(key, items)
     last = told.last(key)
     said.append(f"last contact: {last['channel'] or 'contact'} on {last['day']}" if last else "never contacted before")
@@ -151,19 +161,30 @@ def _owes(items: Items, worth: Worth, currency: str) -> str:
 
 
 def changes(worth: Worth, place: int, scores: Sequence[float], currency: str, *, made: bool) -> tuple[str, ...]:
-    """What would move this row: the amount that would make it first, or no longer first; and what would hold it."""
+    """What would move this row: the amount that would make it first, or no longer first; and what would hold it.
+
+    The amounts are those of the formula with all else as it is. A learnt effect, and what is expected anyway, may be
+    others for another amount: they are not learnt anew, and the words say so.
+    """
     said = []
+    same = _kept_alike(worth)
     if place > 0:
         needed = worth.amount_for(scores[0])
         if needed is not None:
-            said.append(f"would be first if {_more(needed - worth.amount, currency)} were past due")
+            said.append(f"would be first if {_more(needed - worth.amount, currency)} were past due{same}")
     elif len(scores) > 1:
         needed = worth.amount_for(scores[1])
         if needed is not None:
-            said.append(f"stays first until {_some(worth.amount - needed, currency)} of it is paid")
-    held = "a promise of all of it or a dispute about it is recorded"
+            said.append(f"stays first until {_some(worth.amount - needed, currency)} of it is paid{same}")
+    held = "a promise or a dispute of all of it is recorded"
     said.append(f"is held once {held}, or {'it is contacted' if made else 'this draw is recorded'}")
     return tuple(said)
+
+
+def _kept_alike(worth: Worth) -> str:
+    if worth.effect is not None:
+        return ", at the same effect"
+    return "" if worth.paid_anyway is None else ", at the same share expected anyway"
 
 
 def _more(amount: float, currency: str) -> str:
@@ -172,6 +193,24 @@ def _more(amount: float, currency: str) -> str:
 
 def _some(amount: float, currency: str) -> str:
     return f"{amount:,.2f} {currency}" if amount >= LEAST else "some"
+
+
+def points(share: float) -> str:
+    """A change of a share in signed percentage points; what rounds to nothing has no sign of its own.
+
+    >>> points(-0.0004), points(0.123)
+    ('+0.0', '+12.3')
+    """
+    return f"{100 * share:+z.1f}"
+
+
+def between(low: float, high: float) -> str:
+    """A 95 % interval of such changes.
+
+    >>> between(-0.0004, 0.12)
+    '95 % between +0.0 and +12.0'
+    """
+    return f"95 % between {points(low)} and {points(high)}"
 
 
 def counted(number: int, what: str) -> str:

@@ -13,12 +13,15 @@ from datetime import date, datetime
 from features.book import Book
 from features.errors import BadSetting
 from models.worklist.candidates import PaymentDates, candidates
-from models.worklist.customers import Customer, customers_of, weigh
+from models.worklist.customers import customers_of, weigh
 from models.worklist.effect import ContactEffect
+from models.worklist.entities import EntityList, counts, days_at
 from models.worklist.holds import Held, holds
+from models.worklist.left import NotListed, NotListedSum, named, not_worth_contact, out_of_reach, sums
 from models.worklist.rows import Row, rows_of
 from models.worklist.scene import Scene
 from models.worklist.settings import WorklistSettings
+from models.worklist.words import between, points
 
 NOT_LEARNT = "no effect was learnt yet"
 
@@ -31,15 +34,20 @@ class HeldRow:
     customer_id: str
     collector: str | None
     holds: tuple[Held, ...]
+    customer_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Worklist:
     """availability: "full" (ranked by the value of a contact), "pooled" (by value at risk), "none" (nothing past due).
 
-    ranking     how the list is ranked, in words, with what it rests on
-    beyond      customers that could be contacted, had the collectors time
-    not_worth   customers whose contact costs more than it is expected to bring
+    availability_reason  why it is not full: no effect was learnt, or none that is told apart from no effect
+    as_of, day       the latest of `entities`, each of which has its own: a day begins where the entity is
+    ranking          how the list is ranked, in words, with what it rests on
+    beyond           how many customers could be contacted, had the collectors time
+    not_worth        how many customers whose contact costs more than it is expected to bring
+    not_listed       of both: those who come next, and those who owe most (`models.worklist.left.named`)
+    not_listed_sums  what all of both would be asked for
     """
 
     as_of: datetime
@@ -52,6 +60,9 @@ class Worklist:
     held: tuple[HeldRow, ...]
     beyond: int = 0
     not_worth: int = 0
+    not_listed: tuple[NotListed, ...] = ()
+    not_listed_sums: tuple[NotListedSum, ...] = ()
+    entities: tuple[EntityList, ...] = ()
 
 
 def worklist(
@@ -68,29 +79,42 @@ def worklist(
     """The list as known at `as_of`.
 
     model       a payment-date model; None: how much is paid anyway is taken to be unknown
-    effect      None: the list ranks by value at risk and says `not_learnt`
+    effect      None, or one not told apart from none: the list ranks by value at risk and says so (`not_learnt`)
     stale       why it is not known who has paid (`services.freshness.stale`): holds everybody
     `BadSetting` where the effect was learnt for another horizon.
     """
     _check_horizon(effect, settings)
     found = candidates(book, as_of, model, settings, entity_id=entity_id)
     customers = customers_of(book, found, holds(Scene(book, found, settings, tuple(stale))))
-    weigh([c for c in customers if not c.holds], found, effect, settings)
+    why_not = not_learnt if effect is None else _not_told_apart(effect)
+    ranks = effect if why_not is None else None
+    weigh([c for c in customers if not c.holds], found, ranks, settings)
     free = [c for c in customers if not c.holds]
-    worthy = [c for c in free if effect is None or c.score > 0]
-    rows = rows_of(worthy, book, as_of, found.asks, effect, settings)
-    availability, why = _availability(customers, effect, not_learnt)
+    worthy = [c for c in free if ranks is None or c.score > 0]
+    rows = rows_of(worthy, book, as_of, found.asks, ranks, settings)
+    currency = dict(book.zones.select("entity_id", "entity_currency").iter_rows())
+    beyond, not_worth = out_of_reach(worthy, rows, settings, currency), not_worth_contact(free, worthy, currency)
+    held = [HeldRow(c.entity_id, c.customer_id, c.collector, tuple(c.holds), c.name) for c in customers if c.holds]
+    numbers = counts((rows, held, beyond, not_worth))
+    entities = tuple(
+        EntityList(name, as_of, day, *_availability(sum(numbers[name]), why_not), *numbers[name])
+        for name, day in days_at(book, as_of, entity_id)
+    )
+    availability, why = _availability(len(customers), why_not)
     return Worklist(
         as_of=as_of,
-        day=max((c.day for c in customers), default=None),
+        day=max((e.day for e in entities), default=None),
         availability=availability,
         availability_reason=why,
-        ranking=_ranking(effect, not_learnt),
+        ranking=f"value at risk: {why_not}" if ranks is None else f"value of a contact: {_learnt(ranks)}",
         horizon_days=settings.horizon_days,
         rows=tuple(rows),
-        held=tuple(HeldRow(c.entity_id, c.customer_id, c.collector, tuple(c.holds)) for c in customers if c.holds),
-        beyond=len(worthy) - len(rows),
-        not_worth=len(free) - len(worthy),
+        held=tuple(held),
+        beyond=len(beyond),
+        not_worth=len(not_worth),
+        not_listed=named([*beyond, *not_worth]),
+        not_listed_sums=sums([*beyond, *not_worth]),
+        entities=entities,
     )
 
 
@@ -98,7 +122,8 @@ def _check_horizon(effect: ContactEffect | None, settings: WorklistSettings) -> 
     if effect is not None and effect.horizon_days != settings.horizon_days:
         raise BadSetting(
             f"horizon_days is {settings.horizon_days}, but the effect was learnt for {effect.horizon_days} days; "
-            f"ask for {effect.horizon_days}, or train it again"
+            f"ask for {effect.horizon_days} (`duecast worklist --horizon {effect.horizon_days}`), or learn it for "
+            f"{settings.horizon_days} (`duecast train contact-effect --horizon-days {settings.horizon_days}`)"
         )
 
 
@@ -114,21 +139,27 @@ def merged(lists: Sequence[Worklist]) -> Worklist:
         held=tuple(row for made in lists for row in made.held),
         beyond=sum(made.beyond for made in lists),
         not_worth=sum(made.not_worth for made in lists),
+        not_listed=tuple(row for made in lists for row in made.not_listed),
+        not_listed_sums=tuple(told for made in lists for told in made.not_listed_sums),
+        entities=tuple(entity for made in lists for entity in made.entities),
     )
 
 
-def _availability(
-    customers: Sequence[Customer], effect: ContactEffect | None, not_learnt: str
-) -> tuple[str, str | None]:
-    if not customers:
+def _availability(due: int, why_not: str | None) -> tuple[str, str | None]:
+    """`due`: customers with anything past due; `why_not`: why no effect ranks them."""
+    if not due:
         return "none", "nobody has anything past due"
-    return ("pooled", not_learnt) if effect is None else ("full", None)
+    return ("full" if why_not is None else "pooled"), why_not
 
 
-def _ranking(effect: ContactEffect | None, not_learnt: str) -> str:
-    if effect is None:
-        return f"value at risk: {not_learnt}"
+def _not_told_apart(effect: ContactEffect) -> str | None:
+    """Why a learnt effect decides neither who comes first nor who is dropped; None where it does."""
+    if effect.told_apart:
+        return None
+    return f"the effect {_learnt(effect)} is not told apart from no effect: it neither ranks nor drops anybody"
+
+
+def _learnt(effect: ContactEffect) -> str:
     mean = effect.pooled
-    points = f"{100 * mean.effect:+.1f} points, 95 %: {100 * mean.low:+.1f} to {100 * mean.high:+.1f}"
-    told = f"value of a contact: learnt from {effect.about['rows']} drawn contacts (on average {points})"
-    return f"{told}; that is not told apart from no effect" if mean.low <= 0 <= mean.high else told
+    on_average = f"on average {points(mean.effect)} points, {between(mean.low, mean.high)}"
+    return f"learnt from {effect.about['rows']} drawn contacts ({on_average})"

@@ -22,6 +22,13 @@ from pipelines.kpis.rates_file import read_rates
 from pipelines.screen import console
 from services.settings import read_settings
 
+DERIVED = "rates: of what was owed, the share written off or still owed a year later, in 12 looks 30 days apart"
+NO_RATE = "A rate for what has none: --oldest-loss PERCENT for 90+, or --rates FILE"
+OTHER_LOSS = (
+    "Lifetime losses of receivables by days past due. `duecast credit losses` says another thing: those of customers "
+    "that go into default within its horizon"
+)
+
 
 def show_collection_kpis(
     *,
@@ -71,6 +78,9 @@ def show_provision(
     screen.print(f"Provision matrix as of {said(at.isoformat())}, {_basis(rates, forward)}")
     for part in provision_tables(cells, total(cells)):
         screen.print(part)
+    if given is None and "none" in cells["availability"].to_list():
+        screen.print(NO_RATE)
+    screen.print(OTHER_LOSS, style="dim")
     _write(_provision_json(at, rates, forward, used, cells), json_out)
 
 
@@ -93,7 +103,7 @@ def _share(percent: float | None) -> Decimal | None:
 
 
 def _basis(rates: Path | None, factor: Decimal) -> str:
-    source = "rates derived from 12 steps of 30 days" if rates is None else f"rates of {rates}"
+    source = DERIVED if rates is None else f"rates of {rates}"
     return source if factor == 1 else f"{source}, times {factor}"
 
 

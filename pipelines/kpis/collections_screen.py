@@ -1,6 +1,6 @@
 """The KPIs of collections and the provision matrix as tables of at most 100 columns."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -16,7 +16,6 @@ from features.kpis.buckets import LABELS
 from features.kpis.engine import CollectionKpis, KpiValue
 from features.money import from_minor
 from pipelines.kpis.screen import percent
-from pipelines.screen import WIDTH
 
 AGEING = ("ageing_current", "ageing_1_30", "ageing_31_60", "ageing_61_90", "ageing_over_90", "ar")
 SECTIONS = {
@@ -58,7 +57,9 @@ HEADINGS = {
     "cycle_days_p90": "p90 days",
     "open_count": "open items",
 }
-Name = tuple[str, str, bool]
+Name = tuple[str | None, str, str | None, bool]
+"""Entity, currency, group, whether converted."""
+Groups = dict[Name, dict[str, KpiValue]]
 
 
 def said(as_of: str) -> str:
@@ -79,7 +80,7 @@ def kpi_tables(found: CollectionKpis, limit: int) -> Iterator[RenderableType]:
     for title, names in SECTIONS.items():
         yield _section(title, names, shown)
     if len(shown) < len(groups):
-        yield Text(f"{len(shown)} of {len(groups)} rows, the largest receivables first; all of them: --json FILE")
+        yield Text(f"{len(shown)} of {len(groups)} rows, {_order(found)}; all of them: --json FILE")
     yield from _missing(row for rows in shown.values() for row in rows.values())
     if found.silent:
         yield Text(f"Nothing is known of: {', '.join(found.silent)}")
@@ -108,8 +109,9 @@ def provision_tables(cells: pl.DataFrame, totals: pl.DataFrame) -> Iterator[Rend
     yield table
     yield _totals(totals)
     said = cells.filter(pl.col("availability_reason").is_not_null() & (pl.col("debit_minor") != 0))
-    reasons = said.select("availability", "availability_reason").unique(maintain_order=True)
-    yield from (Text(f"{'~' if told == 'partial' else told}: {reason}") for told, reason in reasons.iter_rows())
+    reasons = said.select("entity_id", "currency", "availability", "availability_reason").unique(maintain_order=True)
+    for entity, currency, told, reason in reasons.iter_rows():
+        yield Text(f"{'~' if told == 'partial' else told}: {entity} {currency}, {reason}")
 
 
 _FIGURES = 8  # what a provision matrix has behind its bucket
@@ -127,26 +129,51 @@ def _provided(row: Mapping[str, Any]) -> str:
     return ("~" if row["availability"] == "partial" else "") + _money(row["provision_minor"], row["currency"])
 
 
-def _grouped(rows: Sequence[KpiValue]) -> dict[tuple[str | None, str, str | None, bool], dict[str, KpiValue]]:
-    groups: dict[tuple[str | None, str, str | None, bool], dict[str, KpiValue]] = {}
+def _grouped(rows: Sequence[KpiValue]) -> Groups:
+    groups: Groups = {}
     for row in rows:
         groups.setdefault((row.entity_id, row.currency, row.group, row.converted), {})[row.kpi] = row
     return groups
 
 
-def _largest(
-    groups: dict[tuple[str | None, str, str | None, bool], dict[str, KpiValue]], limit: int
-) -> dict[tuple[str | None, str, str | None, bool], dict[str, KpiValue]]:
-    """In their own order where all are shown."""
-    if len(groups) <= limit:
+def _largest(groups: Groups, limit: int) -> Groups:
+    """The rows to show, in their own order where all are shown.
+
+    Amounts in different currencies have no order. With rows in the group's currency, the `limit` groups that owe most
+    in it, each with all its currencies; without, `limit` rows, every entity's and currency's largest in turns.
+    """
+    own = [key for key in groups if not key[3]]
+    converted = {(key[0], key[2]): key for key in groups if key[3]}
+    if len(own) <= limit:
         return groups
-    owed = sorted(groups, key=lambda key: -(groups[key]["ar"].value or Decimal(0)))
-    return {key: groups[key] for key in owed[:limit]}
+    everything = [key for key in [converted.pop((None, None), None)] if key]
+    if not converted:
+        in_turns = sorted(own, key=lambda key: _in_turns(own, key, groups))
+        return {key: groups[key] for key in [*in_turns[:limit], *everything]}
+    largest = sorted(converted.values(), key=lambda key: _owed(groups, key), reverse=True)[:limit]
+    rows = [key for big in largest for key in own if (key[0], key[2]) == (big[0], big[2])]
+    return {key: groups[key] for key in [*rows, *largest, *everything]}
 
 
-def _section(
-    title: str, names: Sequence[str], groups: dict[tuple[str | None, str, str | None, bool], dict[str, KpiValue]]
-) -> Table:
+def _in_turns(keys: Sequence[Name], key: Name, groups: Groups) -> tuple[bool, int, str, str]:
+    """Who owes nothing last; then by how many of the same entity and currency owe more; then by these."""
+    own = _owed(groups, key)
+    rivals = [_owed(groups, other) for other in keys if other[:2] == key[:2]]
+    return own <= 0, sum(owed > own for owed in rivals), key[0] or "", key[1]
+
+
+def _owed(groups: Groups, key: Name) -> Decimal:
+    return groups[key]["ar"].value or Decimal(0)
+
+
+def _order(found: CollectionKpis) -> str:
+    """How the rows that are shown were chosen."""
+    if found.group_currency is not None:
+        return f"the largest receivables in {found.group_currency} first, each group with all its currencies"
+    return "the largest receivables of every entity and currency in turns"
+
+
+def _section(title: str, names: Sequence[str], groups: Groups) -> Table:
     named = any(group for _, _, group, _ in groups)
     table = _table(title, ("entity", *(["group"] if named else []), ""), [HEADINGS[name] for name in names])
     for (entity, currency, group, converted), rows in groups.items():
@@ -172,18 +199,18 @@ def _cell(row: KpiValue) -> str:
             return f"{mark}{row.value:,}"
 
 
-def _missing(rows: Iterator[KpiValue]) -> Iterator[Text]:
-    """Why figures are none or leave something out, each reason once with the figures it is about."""
-    about: dict[str, list[str]] = {}
+def _missing(rows: Iterable[KpiValue]) -> Iterator[Text]:
+    """Why figures are none or leave something out: each reason once, with the entities and figures it is about."""
+    about: dict[str, tuple[list[str], list[str]]] = {}
     for row in rows:
         if row.availability_reason:
-            names = about.setdefault(
-                f"{'~' if row.availability == 'partial' else 'none'}: {row.availability_reason}", []
-            )
+            mark = "~" if row.availability == "partial" else "none"
+            whose, names = about.setdefault(f"{mark}: {row.availability_reason}", ([], []))
+            whose += [] if (row.entity_id or "all") in whose else [row.entity_id or "all"]
             names += [] if row.kpi in names else [row.kpi]
-    for reason, names in about.items():
+    for reason, (whose, names) in about.items():
         more = f" and {len(names) - 4} more" if len(names) > 4 else ""
-        yield Text(f"{reason} ({', '.join(names[:4])}{more})", style="dim")
+        yield Text(f"{reason} ({', '.join(whose)}: {', '.join(names[:4])}{more})", style="dim")
 
 
 def _money(minor: int | None, currency: str) -> str:
@@ -191,7 +218,7 @@ def _money(minor: int | None, currency: str) -> str:
 
 
 def _table(title: str, words: Sequence[str], numbers: Sequence[str]) -> Table:
-    table = Table(title=title or None, title_justify="left", width=WIDTH, box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title or None, title_justify="left", expand=True, box=SIMPLE_HEAD, pad_edge=False, padding=0)
     for name in words:
         table.add_column(name, overflow="fold")
     for name in numbers:

@@ -12,7 +12,6 @@ from rich.text import Text
 
 from pipelines.kpis.automation import STEPS
 from pipelines.kpis.integration import IntegrationKpis
-from pipelines.screen import WIDTH
 
 _WORDS = {step.name: step.words for step in STEPS}
 
@@ -148,7 +147,7 @@ def _section(section: Section, found: IntegrationKpis) -> Iterator[Any]:
 
 
 def _table(section: Section, rows: Sequence[Any]) -> Table:
-    table = Table(title=section.title, title_justify="left", width=WIDTH, box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=section.title, title_justify="left", expand=True, box=SIMPLE_HEAD, pad_edge=False)
     for title in section.columns:
         number = title.startswith(">")
         justify, ratio = ("right", None) if number else ("left", 1)

@@ -22,16 +22,22 @@ Marts = dict[str, pl.DataFrame]
 
 
 def marts(
-    book: Book, as_of: date | datetime, predictions: Sequence[Prediction] = (), version: ModelVersion | None = None
+    book: Book,
+    as_of: date | datetime,
+    predictions: Sequence[Prediction] = (),
+    version: ModelVersion | None = None,
+    *,
+    group_currency: str | None = None,
 ) -> Marts:
     """Mart name -> rows, in the order of `MARTS`.
 
-    as_of        an instant, or a day: its start where each entity is; nothing learnt then or later is in them
-    predictions  about the receivables that were open then, by the model `version`
+    as_of           an instant, or a day: its start where each entity is; nothing learnt then or later is in them
+    predictions     about the receivables that were open then, by the model `version`
+    group_currency  KPIs over all currencies too, in this one; `BadInput` for one that there is not
     """
     at = AsOf.of(book, as_of)
     drafts = {name: draft(at) for name, draft in DRAFTS.items()}
-    drafts["fact_kpi"] = kpi_rows(at, as_of)
+    drafts["fact_kpi"] = kpi_rows(at, as_of, group_currency)
     drafts["fact_prediction"] = prediction_rows(at, predictions, version)
     facts = {mart.name: _finished(mart, drafts[mart.name]) for mart in FACTS}
     found = facts | {

@@ -230,23 +230,26 @@ FACTS = (
     ),
     Mart(
         "fact_kpi",
-        "The KPIs of collections over 90 days before the export, in the books' own currencies.",
-        "one KPI of one entity, currency and level: its whole, a segment, or a customer",
+        "The KPIs of collections over 90 days before the export, in the books' own currencies; converted where asked.",
+        "one KPI of one entity, currency and level: its whole, a segment, a collector, or a customer",
         "kpi_value_key",
         (
             Column("kpi_value_key", Type.KEY, "from entity_id, currency, level, group and KPI"),
-            _ENTITY,
+            Column("entity_key", Type.KEY, "legal entity; null at level group", optional=True, to="dim_entity"),
             Column("customer_key", Type.KEY, "at level customer", optional=True, to="dim_customer"),
             _CURRENCY,
-            _AS_OF,
-            Column("level", Type.TEXT, "entity, segment or customer: never sum over levels"),
-            Column("group_name", Type.TEXT, "the segment or customer; null where it has none", optional=True),
+            date_key("as_of", "the day at whose start the books were looked at; null at level group", optional=True),
+            Column(
+                "level", Type.TEXT, "group (all entities), entity, segment, collector or customer: never sum over them"
+            ),
+            Column("group_name", Type.TEXT, "the segment, collector or customer; null where none", optional=True),
             Column("kpi", Type.TEXT, "its name, as in features/kpis/README.md"),
             Column("unit", Type.TEXT, "money, count, days, percent or share"),
             Column("value", Type.RATIO, "in its unit, money in major units; null where there is none", optional=True),
             Column("value_minor", Type.MINOR, "money only", optional=True),
             Column("availability", Type.TEXT, "full, partial or none"),
             Column("availability_reason", Type.TEXT, "why it is not full", optional=True),
+            Column("converted", Type.FLAG, "true: over all currencies, in the group's; never sum with the others"),
         ),
     ),
     Mart(

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from features.book import Book
-from features.errors import BadSetting
+from features.errors import BadSetting, DuecastError
 from features.facts import Facts
 from features.kpis.asof import AsOf
 from features.lake import Lake
@@ -18,40 +18,54 @@ from models.champion import PAYMENT_DATE, ModelVersion, champion, ready
 from pipelines.marts.build import Marts, marts
 from pipelines.marts.files import Format, require_ours, write_folder
 from pipelines.marts.postgresql import is_url, opened, write_postgresql
-from pipelines.screen import WIDTH, console
+from pipelines.screen import console
 from services.predictor import BookPredictor, predictions
 from services.schemas import Prediction
 from services.settings import quieten, read_settings
 
 
-def export(*, to: str, form: Format | None, as_of: date | None, lake: str | None, mlruns: Path | None) -> None:
+def export(
+    *,
+    to: str,
+    form: Format | None,
+    as_of: date | None,
+    lake: str | None,
+    mlruns: Path | None,
+    group_currency: str | None = None,
+) -> None:
     """Write the star to a folder or a database, and say what went; the place is tried before any work is done."""
     quieten()
     settings = read_settings(lake=lake, mlruns=mlruns)
     _try(to, form)
     screen = console()
     with screen.status("building the marts"):
-        built = star(Lake(settings.lake), settings.mlruns, as_of=as_of)
+        built, unpredicted = star(Lake(settings.lake), settings.mlruns, as_of=as_of, group_currency=group_currency)
     with screen.status("writing"):
         if is_url(to):
             write_postgresql(built, to)
         else:
             write_folder(built, Path(to), form or "parquet")
     screen.print(_summary(built))
-    for words in hindsight(built):
+    for words in [*([f"No predictions: {unpredicted}"] if unpredicted else []), *hindsight(built)]:
         screen.print(escape(words))
     screen.print("Written: schema duecast" if is_url(to) else f"Written: {to}")
 
 
-def star(lake: Lake, mlruns: Path, *, as_of: date | None = None) -> Marts:
-    """The marts as of the start of a day, or of all that is known; with the champion's predictions where there is one.
+def star(
+    lake: Lake, mlruns: Path, *, as_of: date | None = None, group_currency: str | None = None
+) -> tuple[Marts, str | None]:
+    """The marts as of the start of a day, or of all that is known, and why they have no predictions.
 
-    `NotFound` where the lake is empty; `StateError` where there is a champion that cannot be used.
+    The champion's predictions are in them, where it can make any: facts wait for no model. No champion is no fault, and
+    needs no reason. `NotFound` where the lake is empty.
     """
     book = Book(Facts.read(lake))
     at = book.last_known() if as_of is None else as_of
-    version, told = _predicted(book, at, mlruns)
-    return marts(book, at, told, version)
+    try:
+        (version, told), why = _predicted(book, at, mlruns), None
+    except DuecastError as error:
+        version, told, why = None, [], str(error)
+    return marts(book, at, told, version, group_currency=group_currency), why
 
 
 def _predicted(book: Book, at: date | datetime, mlruns: Path) -> tuple[ModelVersion | None, list[Prediction]]:
@@ -94,7 +108,7 @@ def hindsight(built: Marts) -> Iterator[str]:
 
 
 def _summary(built: Marts) -> Table:
-    table = Table(title="Marts", title_justify="left", width=WIDTH, box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title="Marts", title_justify="left", expand=True, box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("mart")
     table.add_column("rows", justify="right")
     for name, rows in built.items():

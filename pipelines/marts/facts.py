@@ -16,7 +16,9 @@ from pipelines.marts.columns import Type
 from pipelines.marts.keys import with_key
 from services.schemas import Prediction
 
-LEVELS = ("entity", "segment", "customer")
+LEVELS = ("entity", "segment", "collector", "customer")
+GROUP = "group"
+"""The level of what is over all entities; only converted rows are."""
 EVER_DAYS = 36_600  # of promises: all that were ever due
 
 
@@ -89,13 +91,13 @@ DRAFTS: dict[str, Callable[[AsOf], pl.DataFrame]] = {
 }
 
 
-def kpi_rows(at: AsOf, as_of: date | datetime) -> pl.DataFrame:
-    """`fact_kpi`: every KPI at every level."""
+def kpi_rows(at: AsOf, as_of: date | datetime, group_currency: str | None = None) -> pl.DataFrame:
+    """`fact_kpi`: every KPI at every level; with a `group_currency`, over all currencies too, and over all entities."""
     rows = [
         (
             r.entity_id,
             r.currency,
-            level,
+            GROUP if r.entity_id is None else level,
             r.group,
             r.kpi,
             r.unit,
@@ -103,9 +105,11 @@ def kpi_rows(at: AsOf, as_of: date | datetime) -> pl.DataFrame:
             r.minor,
             r.availability,
             r.availability_reason,
+            r.converted,
         )
         for level in LEVELS
-        for r in collection_kpis(at.book, as_of, by=level).rows
+        for r in collection_kpis(at.book, as_of, by=level, group_currency=group_currency).rows
+        if r.entity_id is not None or level == LEVELS[0]  # what is over all entities is the same at every level
     ]
     text = ("entity_id", "currency", "level", "group_name", "kpi", "unit")
     schema: dict[str, pl.DataType] = dict.fromkeys(text, pl.String()) | {
@@ -113,15 +117,18 @@ def kpi_rows(at: AsOf, as_of: date | datetime) -> pl.DataFrame:
         "value_minor": pl.Int64(),
         "availability": pl.String(),
         "availability_reason": pl.String(),
+        "converted": pl.Boolean(),
     }
     frame = pl.DataFrame(rows, schema=schema, orient="row").join(
-        at.cutoffs.select("entity_id", as_of="cutoff_day"), on="entity_id", maintain_order="left"
+        at.cutoffs.select("entity_id", as_of="cutoff_day"), on="entity_id", how="left", maintain_order="left"
     )
     named = frame.with_columns(
         customer_id=pl.when(pl.col("level") == "customer").then("group_name"),
+        _entity=pl.col("entity_id").fill_null(""),
+        _currency=pl.col("currency") + pl.when("converted").then(pl.lit("*")).otherwise(pl.lit("")),
         _group=pl.concat_str(pl.lit("="), pl.col("group_name")).fill_null(""),
     )
-    return with_key(named, "kpi_value_key", ("entity_id", "currency", "level", "_group", "kpi"))
+    return with_key(named, "kpi_value_key", ("_entity", "_currency", "level", "_group", "kpi"))
 
 
 def prediction_rows(at: AsOf, told: Sequence[Prediction], version: ModelVersion | None) -> pl.DataFrame:

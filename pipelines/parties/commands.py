@@ -14,7 +14,7 @@ from rich.text import Text
 from features.lake import Lake
 from pipelines.parties.decisions import Decision
 from pipelines.parties.desk import PartyDesk, Shown
-from pipelines.screen import WIDTH, console
+from pipelines.screen import console
 from services.settings import read_settings
 from services.store import Store
 
@@ -49,7 +49,7 @@ def list_parties(*, lake: str | None, trusted: list[str] | None, limit: int, jso
     """Golden parties with what survives of them."""
     with _desk(lake, trusted) as desk:
         parties = desk.parties()
-    table = Table(width=WIDTH, box=SIMPLE_HEAD, pad_edge=False, title=f"{min(limit, len(parties))} of {len(parties)}")
+    table = Table(expand=True, box=SIMPLE_HEAD, pad_edge=False, title=f"{min(limit, len(parties))} of {len(parties)}")
     for column, ratio in (("party", None), ("name", 3), ("from, why", 2), ("country", None), ("members", 2)):
         table.add_column(column, ratio=ratio, overflow="fold", no_wrap=ratio is None)
     for shown in parties[:limit]:
@@ -81,7 +81,7 @@ def review_parties(*, lake: str | None, limit: int, json_out: Path | None) -> No
     with _desk(lake) as desk:
         questions = desk.questions(now=datetime.now(UTC))
     title = f"{min(limit, len(questions))} of {len(questions)}: one party? duecast parties accept A B, or reject"
-    table = Table(width=WIDTH, box=SIMPLE_HEAD, pad_edge=False, title=title, leading=1)
+    table = Table(expand=True, box=SIMPLE_HEAD, pad_edge=False, title=title, leading=1)
     table.add_column("score", justify="right")
     table.add_column("A\nB", ratio=3, overflow="fold")
     table.add_column("evidence", ratio=2, overflow="fold")
@@ -139,7 +139,7 @@ def _decisions(decisions: tuple[Decision, ...]) -> Table:
 
 
 def _table(title: str, columns: tuple[str, ...]) -> Table:
-    table = Table(title=title, title_justify="left", width=WIDTH, box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title, title_justify="left", expand=True, box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         narrow = column in ("field", "country", "changed")
         table.add_column(column, ratio=None if narrow else 1, overflow="fold", no_wrap=narrow)

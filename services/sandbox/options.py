@@ -136,6 +136,9 @@ def add_world_arguments(parser: ArgumentParser) -> None:
         "--today", type=date.fromisoformat, default=default.today, metavar="YYYY-MM-DD", help="default %(default)s"
     )
     parser.add_argument("--contacts", choices=POLICIES, help="collectors contact customers by this policy")
+    parser.add_argument(
+        "--anomalies", type=float, default=default.anomaly_share, metavar="SHARE", help="of documents made odd; 0.005"
+    )
 
 
 def world_options(arguments: Namespace) -> WorldOptions:
@@ -146,5 +149,6 @@ def world_options(arguments: Namespace) -> WorldOptions:
         years=arguments.years,
         invoices_per_customer_year=arguments.invoices_per_customer_year,
         today=arguments.today,
+        anomaly_share=arguments.anomalies,
         contacts=ContactOptions(policy=arguments.contacts) if arguments.contacts else None,
     )

@@ -127,12 +127,19 @@ class FakeAnalysts:
             model=f"contact-effect/{self.version}", worklist=contacts(question.horizon_days, stale), stale=list(stale)
         )
 
-    def alerts(self, question, settled) -> AlertsAnswer:
+    def alerts(self, question, record) -> AlertsAnswer:
         self._begin(question.entity_id)
-        left = [a for a in (ALERT,) if a.alert_id not in settled]
-        return AlertsAnswer(model=f"anomalies/{self.version}", documents=1200, alerts=left, silent=["no limits"])
+        left = [a for a in (ALERT,) if a.alert_id not in record.standing()]
+        return AlertsAnswer(
+            model=f"anomalies/{self.version}",
+            documents=1200,
+            alerts=left,
+            silent=["no limits"],
+            availability="partial",
+            availability_reason="no document of GB01 was known",
+        )
 
-    def alert(self, alert_id) -> Alert:
+    def alert(self, alert_id, record) -> Alert:
         self._begin(None)
         if alert_id != ALERT.alert_id:
             raise NotFound(f"no alert {alert_id!r}; list them first")
@@ -202,7 +209,7 @@ def forecast(weeks: int) -> CashForecast:
         quantiles_minor={"p50": 290},
     )
     series = SeriesForecast(
-        entity_id="US01", currency="USD", availability="full", open_minor=250, total=inflow, weekly=(inflow,) * weeks
+        entity_id="US01", currency="USD", availability="full", owed_minor=250, total=inflow, weekly=(inflow,) * weeks
     )
     return CashForecast(
         as_of="2024-03-01T05:00:00+00:00",

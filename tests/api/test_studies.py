@@ -112,7 +112,7 @@ def test_an_alert_is_told_with_its_evidence_until_somebody_judges_it(client):
 def test_a_verdict_is_kept_with_its_giver_and_the_newest_counts(client):
     client.post(VERDICTS, VERDICT_EXAMPLE)
     client.post(VERDICTS, VERDICT_EXAMPLE | {"verdict": "real", "who": "ben", "why": "paid twice"})
-    standing = client.desk.verdicts()[VERDICT_EXAMPLE["alert_id"]]
+    standing = client.desk.on_record().standing()[VERDICT_EXAMPLE["alert_id"]]
     assert (standing.verdict, standing.who, standing.why, standing.at) == (
         "real",
         "ben",
@@ -196,7 +196,7 @@ def test_an_unknown_customer_is_named_by_its_place(client):
 def test_a_verdict_on_what_is_no_alert_is_not_kept(client):
     problem = assert_problem(client.post(VERDICTS, VERDICT_EXAMPLE | {"alert_id": "none"}), 404, "not-found")
     assert problem["detail"] == "no alert 'none'; list them first"
-    assert client.desk.verdicts() == {}
+    assert client.desk.on_record().verdicts == ()
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_a_verdict_on_what_is_no_alert_is_not_kept(client):
 def test_a_verdict_by_nobody_or_without_a_reason_is_refused(client, said, words):
     problem = assert_problem(client.post(VERDICTS, VERDICT_EXAMPLE | said), 422, "invalid")
     assert words in problem["detail"]
-    assert client.desk.verdicts() == {}
+    assert client.desk.on_record().verdicts == ()
 
 
 # --- what is not there --------------------------------------------------------------------------------------------

@@ -21,27 +21,41 @@ from features.tables import TABLES, table
 from features.watchers_of_digits import at_least
 from features.watchers_of_time import Feeds, at_most
 from models.anomalies.alerts import GOES_ON, Budget, choose, found
+from models.anomalies.coverage import silent
 from models.anomalies.forest import Forest, fit_forest
 from models.anomalies.model import FOREST_COLUMNS, AnomalyModel, forest_values, train
-from models.anomalies.rules import RULES, silent, strengths
+from models.anomalies.rules import RULES, strengths
 from models.anomalies.stories import with_stories, with_verdicts
 from models.champion import ANOMALIES, ready
 from pipelines.anomaly_limits import read_limits
 from pipelines.anomaly_training import judged_documents
 from pipelines.cli import run
-from services.alerts import AlertVerdicts, Verdict
+from services.alerts import AlertVerdicts, Verdict, on_record
 from services.database import Database
 from services.sandbox.anomalies import KINDS, approval_limits, per_kind
 from services.sandbox.options import WorldOptions
 from services.sandbox.world import World, simulate
 
-OPTIONS = WorldOptions(seed=11, customers=90, years=2, anomaly_share=0.005)
+OPTIONS = WorldOptions(seed=11, customers=60, years=2, anomaly_share=0.005)
+SMALL = WorldOptions(seed=5, customers=14, years=1, invoices_per_customer_year=25, anomaly_share=0.02)
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
 def world() -> World:
     return simulate(OPTIONS)
+
+
+@pytest.fixture(scope="module")
+def plain() -> World:
+    """The same world without odd documents."""
+    return simulate(replace(OPTIONS, anomaly_share=0.0))
+
+
+@pytest.fixture(scope="module")
+def small() -> World:
+    """For what is compared again and again."""
+    return simulate(SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +72,12 @@ def frame(facts: Facts) -> pl.DataFrame:
 def truth(world: World, frame: pl.DataFrame) -> pl.Series:
     labels = world.truth.anomalies.select(*KEY, truth="kind").unique(KEY, keep="first")
     return frame.join(labels, on=KEY, how="left", maintain_order="left")["truth"]
+
+
+@pytest.fixture(scope="module")
+def judgeable(frame: pl.DataFrame, truth: pl.Series) -> pl.DataFrame:
+    """The newest documents, enough of them for verdicts to be learnt from, with whether they are odd as `real`."""
+    return frame.with_columns(real=truth.is_not_null())[-8_000:]
 
 
 @pytest.fixture(scope="module")
@@ -99,11 +119,12 @@ def test_odd_documents_are_paid_ordered_and_sent_back_as_others_are(world: World
     assert honest.height > 0.4 * refunds.height > 5
 
 
-def test_added_documents_are_numbered_as_they_were_booked_among_the_others(world: World) -> None:
+def test_added_documents_are_numbered_as_they_were_booked_among_the_others(world: World, plain: World) -> None:
     """Neither the number nor a day's order of numbers says what was added: no model could learn it."""
-    plain = numbered_documents(simulate(replace(OPTIONS, anomaly_share=0.0)))
     same = ["entity_id", "table", "customer_id", "currency", "amount_minor", "day"]
-    added = numbered_documents(world).join(plain.select(same).unique(), on=same, how="anti", nulls_equal=True)
+    added = numbered_documents(world).join(
+        numbered_documents(plain).select(same).unique(), on=same, how="anti", nulls_equal=True
+    )
     rows = numbered_documents(world).with_columns(added=pl.col("id").is_in(added["id"].implode()))
     days = rows.group_by("entity_id", "table", "known_day").agg(
         ours=pl.col("number").filter("added"), others=pl.col("number").filter(~pl.col("added"))
@@ -142,8 +163,7 @@ def test_what_names_a_document_names_it_by_its_number(world: World) -> None:
     assert (told["reference"] == told["invoice_id"]).mean() > 0.95
 
 
-def test_without_a_share_nothing_is_odd_and_with_one_the_other_records_stay(world: World) -> None:
-    plain = simulate(replace(OPTIONS, anomaly_share=0.0))
+def test_without_a_share_nothing_is_odd_and_with_one_the_other_records_stay(world: World, plain: World) -> None:
     assert plain.truth.anomalies.is_empty()
     key = ["entity_id", "customer_id", "currency", "amount_minor", "value_date"]
     before, after = (w.facts["payment"].select(key).unique() for w in (plain, world))
@@ -163,8 +183,9 @@ def test_a_share_that_cannot_be_is_refused(share: float) -> None:
 
 
 # --- what is compared ---------------------------------------------------------------------------------------------
-def test_nothing_learnt_later_changes_what_was_said_of_a_document(facts: Facts, frame: pl.DataFrame) -> None:
-    limits = approval_limits(OPTIONS)
+def test_nothing_learnt_later_changes_what_was_said_of_a_document(small: World) -> None:
+    facts, limits = Facts.of(small.known()), approval_limits(SMALL)
+    frame = compared(facts, limits)
     for at in (0.3, 0.7):
         cutoff = frame["cutoff"][int(at * len(frame))]
         then = compared(facts.before(cutoff), limits)
@@ -183,8 +204,18 @@ def test_a_ledger_without_anything_has_no_documents() -> None:
 def test_without_limits_or_rates_the_limit_is_not_compared(facts: Facts, drawn_facts: Callable[..., Facts]) -> None:
     assert compared(facts.before(facts.tables["invoice"]["known_at"][400]))["limit_share"].is_null().all()
     foreign = drawn_facts(credit_note="credit_note_id | issue_date | amount_minor | currency\nC | 5 | -100 | USD")
-    assert compared(foreign, {"E": 100})["limit_share"].to_list() == [None]
-    assert silent({"E": 100}, ["E", "F"]) == ["near_limit is silent for F: no approval limit is set"]
+    told = compared(foreign, {"E": 100})
+    assert told["limit_share"].to_list() == [None]
+    assert silent({"E": 100}, ["E", "F"], told) == [
+        "near_limit is silent for F: no approval limit is set",
+        "near_limit is silent for 1 document of E in USD: no exchange rate was known",
+    ]
+    assert silent({"F": 100}, ["F"], told) == [], "E has no limit that a rate could be missing for"
+    rated = drawn_facts(
+        credit_note="credit_note_id | issue_date | amount_minor | currency\nC | 5 | -100 | USD",
+        fx_rate="day | currency | rate\n4 | USD | 0.9",
+    )
+    assert silent({"E": 100}, ["E"], compared(rated, {"E": 100})) == []
 
 
 def test_a_day_that_is_not_over_is_no_day_of_a_feed_yet(
@@ -324,31 +355,33 @@ def test_odd_documents_of_the_later_part_are_found_within_the_budget(told: pl.Da
     assert 0.25 <= told["chance"].mean() / 0.005 <= 4, "chances are of the size of what is expected"
 
 
-def test_more_evidence_never_lowers_a_chance_and_verdicts_keep_it_so(frame: pl.DataFrame, truth: pl.Series) -> None:
-    judged = frame.select(KEY).with_columns(real=truth.is_not_null()).filter(strengths(frame).max_horizontal() > 0.5)
-    taught = train(frame, judged=judged)
+def test_more_evidence_never_lowers_a_chance_and_verdicts_keep_it_so(judgeable: pl.DataFrame) -> None:
+    judged = judgeable.filter(strengths(judgeable).max_horizontal() > 0.5)
+    taught = train(judgeable, judged=judged)
     assert taught.combination.verdicts == len(judged)
     assert (taught.combination.weights >= 0).all()
-    assert train(frame, judged=judged[:5]).combination.verdicts == 0
+    assert train(judgeable, judged=judged[:5]).combination.verdicts == 0
 
 
-def test_a_rule_that_people_call_wrong_counts_less(frame: pl.DataFrame, truth: pl.Series) -> None:
+def test_a_rule_that_people_call_wrong_counts_less(judgeable: pl.DataFrame) -> None:
     at = [r.name for r in RULES].index("own_amount")
-    speaks = strengths(frame)
-    judged = frame.select(KEY).with_columns(real=truth.is_not_null(), own=speaks["own_amount"] > 0.5)
-    judged = judged.filter(speaks.max_horizontal() > 0.5)
+    speaks = strengths(judgeable)
+    judged = judgeable.with_columns(own=speaks["own_amount"] > 0.5).filter(speaks.max_horizontal() > 0.5)
+    assert judged["own"].sum() >= 3
     taught = [
-        train(frame, judged=judged.with_columns(real=pl.when("own").then(verdict).otherwise("real")))
+        train(judgeable, judged=judged.with_columns(real=pl.when("own").then(verdict).otherwise("real")))
         for verdict in (pl.lit(value=True), pl.lit(value=False))
     ]
     liked, disliked = (m.combination.weights[at] for m in taught)
     assert disliked < liked
 
 
-def test_verdicts_of_one_kind_alone_teach_nothing(frame: pl.DataFrame) -> None:
-    judged = frame.select(KEY).with_columns(real=False).filter(strengths(frame).max_horizontal() > 0.5)
+def test_verdicts_of_one_kind_alone_or_of_other_things_teach_nothing(judgeable: pl.DataFrame) -> None:
+    judged = judgeable.filter(strengths(judgeable).max_horizontal() > 0.5)
     assert len(judged) >= 20
-    assert train(frame, judged=judged).combination.verdicts == 0
+    one_kind = judged.with_columns(real=pl.lit(value=False))
+    controls = judged[:10].vstack(judged[10:].with_columns(table=pl.lit("control")))
+    assert [train(judgeable, judged=j).combination.verdicts for j in (one_kind, controls)] == [0, 0]
 
 
 # --- alerts -------------------------------------------------------------------------------------------------------
@@ -471,8 +504,10 @@ def test_verdicts_are_kept_in_order_and_the_newest_counts(tmp_path: Path) -> Non
     verdicts = AlertVerdicts(database)
     verdicts.add(said("not"))
     verdicts.add(said("real", hour=1))
-    assert verdicts.history("a1") == (said("not"), said("real", hour=1))
-    assert verdicts.standing() == {"a1": said("real", hour=1)}
+    kept = on_record(database)
+    assert kept.history("a1") == (said("not"), said("real", hour=1))
+    assert verdicts.standing() == kept.standing() == {"a1": said("real", hour=1)}
+    assert kept.before(NOON + timedelta(hours=1)).standing() == {"a1": said("not")}
     judged = judged_documents([said("real", hour=1), said("not")])
     assert judged.rows() == [("E", "invoice", "I1", True), ("E", "payment", "P/1", True)]
     database.close()
@@ -520,10 +555,10 @@ def test_limits_are_read_in_minor_units(facts: Facts, tmp_path: Path) -> None:
 
 
 def test_from_the_lake_to_a_verdict_and_back(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    small: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lake, mlruns = Lake(str(tmp_path / "lake")), tmp_path / "mlruns"
-    for name, rows in world.known().items():
+    for name, rows in small.known().items():
         if len(rows):
             lake.append(table(name), rows)
     with pytest.raises(NotFound, match="duecast train anomalies"):
@@ -536,22 +571,46 @@ def test_from_the_lake_to_a_verdict_and_back(
     assert run(["train", "anomalies", "--limits", str(limits)]) == 0
     assert "anomalies/1" in capsys.readouterr().out
     out = tmp_path / "alerts.json"
-    assert run(["anomalies", "list", "--budget", "0.004", "--json", str(out)]) == 0
+    rows = tmp_path / "alerts.csv"
+    assert run(["anomalies", "list", "--budget", "0.02", "--out", str(rows)]) == 0
+    daily = capsys.readouterr().out
+    newest = pl.read_csv(rows)
+    assert f"{len(newest)} of {len(newest)} alerts shown" in daily
+    assert f"Written: {rows}" in daily
+    assert run(["anomalies", "list", "--days", "7", "--since", "2025-07-01"]) == 2
+    assert "--days 7 and --since 2025-07-01; allowed: one of them" in capsys.readouterr().err
+    assert run(["anomalies", "list", "--all", "--budget", "0.02", "--limit", "3", "--json", str(out)]) == 0
     listed = json.loads(out.read_text())
+    assert 0 < len(newest) < len(listed["alerts"])
+    shown = capsys.readouterr().out
+    assert f"3 of {len(listed['alerts'])} alerts shown" in shown
+    told_ids = {a["alert_id"] for a in listed["alerts"]}
+    assert sum(alert in shown for alert in told_ids) == 3
+    assert all(a["customer_name"] for a in listed["alerts"] if a["customer_id"])
+    assert run(["anomalies", "list", "--budget", "0.02"]) == 0
     assert "near_limit is silent" in listed["silent"][0]
     assert max(len(line) for line in capsys.readouterr().out.splitlines()) <= 100
-    chances = [a["chance"] for a in listed["alerts"]]
-    surer = sorted(chances)[len(chances) // 2]
-    assert run(["anomalies", "list", "--budget", "0.004", "--least-chance", str(surer), "--json", str(out)]) == 0
-    assert [a["chance"] for a in json.loads(out.read_text())["alerts"]] == [c for c in chances if c >= surer] != chances
-    capsys.readouterr()
     assert run(["anomalies", "list", "--least-chance", "1.5"]) == 2
     assert "the least chance of an alert is 1.5; allowed: a probability, 0 to 1" in capsys.readouterr().err
     first = listed["alerts"][0]["alert_id"]
     assert run(["anomalies", "judge", first, "not", "--who", "ana", "--why", "agreed"]) == 0
     assert run(["anomalies", "show", first]) == 0
     assert "ana: not, agreed" in capsys.readouterr().out
-    assert run(["anomalies", "list", "--budget", "0.004", "--json", str(out)]) == 0
-    assert first not in {a["alert_id"] for a in json.loads(out.read_text())["alerts"]}
-    assert run(["anomalies", "show", "nobody"]) == 2
-    assert run(["anomalies", "list", "--entity", "XX"]) == 2
+    chances = {a["alert_id"]: a["chance"] for a in listed["alerts"]}
+    surer = sorted(chances.values())[len(chances) // 2]
+    assert (
+        run(["anomalies", "list", "--budget", "0.02", "--all", "--least-chance", str(surer), "--json", str(out)]) == 0
+    )
+    left = {alert: chance for alert, chance in chances.items() if chance >= surer and alert != first}
+    assert {a["alert_id"]: a["chance"] for a in json.loads(out.read_text())["alerts"]} == left
+    assert 0 < len(left) < len(chances) - 1
+    capsys.readouterr()
+    assert run(["anomalies", "list", "--entity", "GB01", "--all", "--as-of", "2025-07-01", "--json", str(out)]) == 0
+    past = json.loads(out.read_text())
+    assert (past["as_of"], past["availability"]) == ("2025-07-01", "partial")
+    assert "documents of GB01: its hours, weekdays" in past["availability_reason"]
+    assert "! partial: " in capsys.readouterr().out
+    assert 0 < past["documents"] < listed["documents"]
+    assert past["alerts"]
+    assert all(a["known_at"] < "2025-07-01" for a in past["alerts"])
+    assert run(["anomalies", "show", first, "--as-of", "2020-01-01"]) == 2

@@ -5,9 +5,11 @@ over half a year that is too short to rehearse in, with a real payment-date mode
 """
 
 import json
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
@@ -25,8 +27,8 @@ from models.cash.scenarios import Scenario, Terms
 from models.cash.spread import coverage
 from models.champion import CASH_FORECAST, champion, load
 from models.distribution import Distribution, from_quantiles
-from pipelines.cash import Asked, as_json, explain_book, forecast_book
-from pipelines.cash_training import fit_rehearsed
+from pipelines.cash import Asked, as_json, explain_book, forecast_book, write
+from pipelines.cash_training import fit_rehearsed, train_cash
 from pipelines.cli import run
 from pipelines.train import all_at_issue
 from services.sandbox.options import WorldOptions
@@ -80,7 +82,7 @@ def model(book: Book) -> CashModel:
 
 
 def test_rehearsals_teach_dependence_and_spread(model: CashModel) -> None:
-    assert model.about["past_forecasts"] == 7
+    assert model.about["past_forecasts"] == 12
     assert model.about["past_weeks"] > 100
     assert model.dependence.usual_bundling > 0.1
     assert model.spread.spread != (1.0,) * len(model.spread.spread)
@@ -94,6 +96,21 @@ def test_what_is_learnt_later_changes_nothing_learnt_before(world: World, book: 
         fit_rehearsed(b, cut, seed=7, train=by_rule) for b in (book, Book(book.facts.before(cut), book.declared))
     )
     assert whole == past
+
+
+def test_payment_dates_of_the_rehearsal_are_trained_as_often_as_the_benchmarks(book: Book) -> None:
+    """Never on the outcome of what they forecast; where the oldest have nothing to learn from, the newer ones count."""
+    trained: list[datetime] = []
+
+    def once_there_is_enough(book: Book, origin: datetime, seed: int) -> RuleOfThumb:
+        trained.append(origin)
+        if len(trained) < 3:
+            raise BadInput("too little")
+        return RuleOfThumb()
+
+    model = fit_rehearsed(book, book.last_known(), seed=7, train=once_there_is_enough)
+    assert [(book.last_known() - when).days for when in trained] == [336, 224, 112]
+    assert model.about["past_forecasts"] == 4
 
 
 def test_too_little_history_learns_nothing_in_common_and_still_answers(book: Book) -> None:
@@ -131,6 +148,29 @@ def test_a_backtest_judges_the_group_and_all_weeks_together(backtested: pl.DataF
     assert group["pit"].is_between(0, 1).all()
 
 
+def test_a_file_leaves_nothing_out(book: Book, model: CashModel, tmp_path: Path) -> None:
+    """A currency without a forecast and the group have rows of their own, in CSV as in Parquet."""
+    base, _ = forecast_book(book, RuleOfThumb(), model, Asked(group="EUR", draws=100, weeks=2))
+    first, *others = (s for s in base.series if s.availability != "none")
+    unknown = msgspec.structs.replace(
+        first, currency="KWD", availability="none", availability_reason="3 settled", total=None, weekly=(), daily=()
+    )
+    write(msgspec.structs.replace(base, series=(unknown, first, *others)), None, tmp_path / "cash.parquet")
+    rows = pl.read_parquet(tmp_path / "cash.parquet")
+    (none,) = rows.filter(pl.col("currency") == "KWD").to_dicts()
+    assert (none["availability"], none["availability_reason"], none["period"]) == ("none", "3 settled", None)
+    assert none["owed_minor"] == first.owed_minor
+    weeks = rows.filter(pl.col("period") == "week")
+    assert weeks.filter(pl.col("scope") == "group")["entity_id"].to_list() == [None, None]
+    assert base.group is not None
+    assert weeks.filter(pl.col("scope") == "group")["p50_minor"].to_list() == [
+        week.quantiles_minor["p50"] for week in base.group.weekly
+    ]
+    assert len(weeks) == 2 * (1 + len(others) + 1)
+    write(base, base, tmp_path / "cash.csv")
+    assert pl.read_csv(tmp_path / "cash.csv").filter(pl.col("period") == "day").height == 2 * 14 * (1 + len(others) + 1)
+
+
 def test_the_same_seed_gives_the_same_answer(book: Book, model: CashModel) -> None:
     first, second = (as_json(*forecast_book(book, RuleOfThumb(), model, ASKED)) for _ in range(2))
     assert first == second
@@ -142,7 +182,7 @@ def test_a_scenario_beside_the_base(book: Book, model: CashModel) -> None:
     base, changed = (next(s.total for s in told.series if s.currency == "EUR") for told in both if told)
     assert base is not None
     assert changed is not None
-    assert changed.open_minor == base.open_minor
+    assert changed.owed_minor == base.owed_minor
     assert changed.new_business_minor < base.new_business_minor
 
 
@@ -166,9 +206,27 @@ def test_what_there_is_no_forecast_of_is_said(book: Book, model: CashModel, aske
         forecast_book(book, RuleOfThumb(), model, asked)
 
 
-def test_what_is_not_known_yet_cannot_be_explained(book: Book) -> None:
-    with pytest.raises(BadInput, match="lies after all that the lake knows"):
-        explain_book(book, RuleOfThumb(), since=date(2031, 1, 1), until=date(2031, 2, 1), train=by_rule)
+@pytest.mark.parametrize("since", [TODAY + timedelta(days=3), date(2031, 1, 1)])
+def test_what_is_not_known_yet_cannot_be_explained(book: Book, since: date) -> None:
+    with pytest.raises(BadInput, match=r"lies after all that the (lake|ledger) knows"):
+        explain_book(book, RuleOfThumb(), since=since, until=since + timedelta(days=7), train=by_rule)
+
+
+def test_what_an_entity_learns_on_the_day_itself_is_not_in_its_forecast(book: Book) -> None:
+    """London's days begin five hours before New York's; what its books learn in between is left out."""
+    day, rows = date(2025, 11, 4), book.facts.tables["allocation"]
+    london, new_york = (book.day_start(day, entity) for entity in ("GB01", "US01"))
+    known = rows.filter((pl.col("entity_id") == "GB01") & (pl.col("known_at") < london))
+    news = known.tail(40).with_columns(known_at=pl.lit(london + timedelta(hours=1)), deleted=pl.lit(value=True))
+    told = Book(Facts.of({**book.facts.tables, "allocation": pl.concat([rows, news.cast(dict(rows.schema))])}))
+    assert london + timedelta(hours=1) < new_york
+    model, asked = fit_rehearsed(book, london, seed=7, train=by_rule), Asked(entity="GB01", draws=100)
+    base, same = (forecast_book(b, RuleOfThumb(), model, asked, as_of=day)[0] for b in (book, told))
+    assert base == same
+    later, changed = (
+        forecast_book(b, RuleOfThumb(), model, asked, as_of=day + timedelta(days=1))[0] for b in (book, told)
+    )
+    assert later != changed, "the day after it is known"
 
 
 def test_a_period_that_is_not_over_cannot_be_explained(book: Book) -> None:
@@ -211,7 +269,30 @@ def test_training_registers_what_it_rests_on(places: list[str]) -> None:
     assert version is not None
     model = load(version, mlruns)
     assert isinstance(model, CashModel)
-    assert (model.rests_on, model.about["past_forecasts"]) == ("payment-date/1", 0)
+    assert (model.rests_on, model.about["past_forecasts"]) == ("payment-date/1", 4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "tables",
+    [
+        {"invoice": "invoice_id | owed\nI | 20:100"},
+        {"credit_note": "credit_note_id | issue_date | amount_minor\nC | 6 | -130"},
+        {"payment": "payment_id | value_date | amount_minor\nP | 6 | 130"},
+    ],
+    ids=["one open invoice", "credit notes", "payments"],
+)
+def test_a_ledger_too_thin_to_learn_from_replaces_nothing(
+    places: list[str], drawn_facts: Callable[..., Facts], tmp_path: Path, tables: dict[str, str]
+) -> None:
+    mlruns, lake, thin = Path(places[-1]), Lake(tmp_path / "lake"), drawn_facts(**tables)
+    for table in TABLES:
+        if len(thin.tables[table.name]):
+            lake.append(table, thin.tables[table.name])
+    before = champion(mlruns, CASH_FORECAST)
+    with pytest.raises(BadInput, match=r"only 0 settled receivables to learn cash from; allowed: 30 or more"):
+        train_cash(lake, mlruns, seed=7)
+    assert champion(mlruns, CASH_FORECAST) == before
 
 
 @pytest.mark.slow
@@ -234,7 +315,8 @@ def test_forecast_in_the_terminal_and_in_files(
     eur = next(s for s in both["base"]["series"] if (s["entity_id"], s["currency"]) == ("DE01", "EUR"))
     assert min(eur["total"][f"{part}_minor"] for part in ("open", "orders", "new_business")) > 0
     rows = pl.read_parquet(out)
-    assert set(rows["period"]) == {"week", "day"}
+    assert set(rows["period"]) >= {"week", "day"}
+    assert set(rows["scope"]) == {"series", "group"}
     days, weeks = (rows.filter(pl.col("period") == p)["open_minor"].sum() for p in ("day", "week"))
     assert days == pytest.approx(weeks, rel=1e-6)
 

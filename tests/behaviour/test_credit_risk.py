@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,8 @@ from models.champion import CREDIT_RISK, CREDIT_RISK_PORTFOLIO, PAYMENT_DATE, ch
 from models.credit import backtest, risk_model
 from models.credit.backtest import CreditEvaluation
 from models.credit.losses import LossSettings, expected_losses
-from models.credit.opinions import scored
+from models.credit.opinions import limits_of, scored
+from models.credit.policy import LimitSettings
 from models.credit.risk_model import CreditRiskModel
 from pipelines.cli import run
 from pipelines.credit import evaluate_credit_risk, feature_names, snapshot_frame
@@ -100,8 +101,8 @@ def test_outcomes_known_at_an_origin_are_those_that_a_ledger_of_then_would_tell(
 def test_better_than_the_rule_and_the_base_rate_and_well_calibrated(evaluation: CreditEvaluation) -> None:
     told = {who: {name: m.value for name, m in table.items()} for who, table in evaluation.measures.items()}
     ours = told[backtest.OURS]
-    assert ours["roc_auc"] > 0.70
-    assert ours["ece"] < 0.06
+    assert ours["roc_auc"] > max(0.74, told["worst_overdue"]["roc_auc"])  # 0.80 against the rule's 0.72
+    assert ours["ece"] < 0.04  # 0.02
     for baseline in ("base_rate", "worst_overdue", "logistic", "lightgbm"):
         assert ours["log_loss"] < told[baseline]["log_loss"]
     assert sum(row.count for row in evaluation.grades) == len(evaluation.rows)
@@ -128,6 +129,42 @@ def test_those_in_default_are_said_to_be_and_not_scored(
     for one in graded:
         assert one.typical_score is not None
         assert one.typical_score + sum(r.points for r in one.reasons) == pytest.approx(one.score, abs=1e-6)
+
+
+def test_every_payment_of_the_last_weeks_made_later_makes_nobody_look_safer(book: Book, model: CreditRiskModel) -> None:
+    at = book.last_known()
+    known = book.facts.before(at).tables
+    settled = known["allocation"].filter(pl.col("kind") == "payment", _days_before(at, "date").is_between(10, 60))
+    moved = set(settled.select("entity_id", "from_id").iter_rows())
+    later = known | {
+        "allocation": _nine_days_later(known["allocation"], "from_id", "date", moved),
+        "payment": _nine_days_later(known["payment"], "payment_id", "value_date", moved),
+    }
+    first, then = (scored(one, model, book.customers_as_of(at)) for one in (book, Book(Facts.of(later))))
+    assert len(moved) > 100
+    assert first.frame["days_late_mean"].to_list() != then.frame["days_late_mean"].to_list()
+    assert [s.default_cause for s in first.scores] == [s.default_cause for s in then.scores]
+    safer = [
+        (a.customer_id, a.pd, b.pd) for a, b in zip(first.scores, then.scores, strict=True) if (b.pd or 0) < (a.pd or 0)
+    ]
+    assert safer == []
+    raised = [
+        a.customer_id
+        for a, b in zip(*(limits_of(one, LimitSettings())[0] for one in (first, then)), strict=True)
+        if (b.limit_minor or 0) > (a.limit_minor or 0)
+    ]
+    assert raised == []
+
+
+def _days_before(at: datetime, column: str) -> pl.Expr:
+    return (pl.lit(at.date()) - pl.col(column)).dt.total_days()
+
+
+def _nine_days_later(rows: pl.DataFrame, identity: str, day: str, moved: set[tuple[str, str]]) -> pl.DataFrame:
+    """With what came of the payments in `moved` dated and learnt 9 days later."""
+    hit = pl.struct("entity_id", identity).map_elements(lambda key: tuple(key.values()) in moved, pl.Boolean)
+    shift = pl.when(hit).then(pl.duration(days=9)).otherwise(pl.duration(days=0))
+    return rows.with_columns(pl.col(day) + shift, pl.col("known_at") + shift)
 
 
 def test_the_exposure_of_the_losses_is_the_ageing_s_to_the_cent(book: Book, model: CreditRiskModel) -> None:

@@ -91,7 +91,8 @@ def test_no_answer_contradicts_itself(answers: list[PaymentPrediction]) -> None:
     for a in (a for a in answers if a.availability != "none"):
         known = [day for day in (a.p10, a.p50, a.p90) if day is not None]
         assert known == sorted(known)
-        assert all(day >= a.cutoff_day for day in (*known, a.expected_date)), "unpaid so far: it is paid from now on"
+        dated = [*known, *([a.expected_date] if a.expected_date else [])]
+        assert all(day >= a.cutoff_day for day in dated), "unpaid so far: it is paid from now on"
         assert math.isclose(sum(a.ageing.values()), 1.0, abs_tol=1e-9)
         assert list(a.paid_by.values()) == sorted(a.paid_by.values())
         assert a.p_late == pytest.approx(1 - a.ageing["current"], abs=1e-9)
@@ -101,9 +102,18 @@ def test_no_answer_contradicts_itself(answers: list[PaymentPrediction]) -> None:
 
 
 def test_reasons_lead_from_a_typical_customer_to_the_expected_date(answers: list[PaymentPrediction]) -> None:
-    for a in (a for a in answers if a.availability != "none"):
+    for a in (a for a in answers if a.expected_date is not None):
         told = (a.expected_date - a.typical_date).days
         assert abs(sum(r.days for r in a.reasons) - told) <= 1, "both dates are rounded to whole days"
+
+
+def test_no_day_is_expected_of_what_is_more_likely_never_paid(answers: list[PaymentPrediction]) -> None:
+    unlikely = [a for a in answers if a.p_beyond is not None and a.p_beyond >= 0.5]
+    assert unlikely, "the world holds some"
+    for a in unlikely:
+        assert (a.expected_date, a.typical_date, a.reasons) == (None, None, ())
+        assert f"with a chance of {100 * a.p_beyond:.0f} %, so no day is expected" in a.availability_reason
+    assert all(a.expected_date for a in answers if a.p_beyond is not None and a.p_beyond < 0.5)
 
 
 def test_one_receivable_is_answered_as_among_many(model: PaymentDateModel, open_now: pl.DataFrame) -> None:

@@ -120,15 +120,23 @@ def test_the_commands_train_list_and_write(
     monkeypatch.setenv("DUECAST_STATE_URL", f"sqlite:///{tmp_path / 'state.db'}")
     where = ["--lake", str(tmp_path / "lake"), "--mlruns", str(tmp_path / "mlruns")]
     days = ["--as-of", "2025-12-20", "--capacity", "2"]
-    assert run(["worklist", *days, *where]) == 0
-    assert "ranked by value at risk" in capsys.readouterr().out
+    assert run(["worklist", *days, *where, "--limit", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "ranked by value at risk" in shown
+    assert "DE01, 2025-12-20: 1 of " in shown
+    assert run(["worklist", "--as-of", "2010-01-01", *where]) == 0
+    empty = capsys.readouterr().out
+    assert "0 contacts for 2010-01-01" in empty
+    assert "no contact at DE01 on 2010-01-01: nobody has anything past due" in empty
     assert run(["train", "contact-effect", *where]) == 0
     assert "Champion: contact-effect/1" in capsys.readouterr().out
     files = {name: tmp_path / name for name in ("list.csv", "list.json")}
     outs = ["--out", str(files["list.csv"]), "--json", str(files["list.json"]), "--contact-cost", "0"]
     assert run(["worklist", *days, *where, *outs]) == 0
     told = json.loads(files["list.json"].read_text())
-    assert told["ranking"].startswith("value of a contact: learnt from")
+    assert told["ranking"].startswith("value at risk: the effect learnt from ")
+    assert told["ranking"].endswith(" is not told apart from no effect: it neither ranks nor drops anybody")
+    assert told["not_worth"] == 0
     assert len(told["rows"]) == len(pl.read_csv(files["list.csv"]))
     capsys.readouterr()
     assert run(["train", "contact-effect", "--horizon-days", "91", *where]) == 2
@@ -136,7 +144,7 @@ def test_the_commands_train_list_and_write(
     assert run(["worklist", "--as-of", "2150-01-01", "--record", *where]) == 2
     assert "allowed: until today" in capsys.readouterr().err
     assert run(["worklist", "--horizon", "20", *where]) == 2
-    assert "the effect was learnt for 14 days" in capsys.readouterr().err
+    assert "ask for 14 (`duecast worklist --horizon 14`)" in capsys.readouterr().err
     assert run(["worklist", "--entity", "XX", *where]) == 2
     assert "no entity 'XX'" in capsys.readouterr().err
 

@@ -29,13 +29,27 @@ from models.cash.backtest import GROUP, NAIVE, TOGETHER, backtest, every_four_we
 from models.cash.claims import HORIZON_DAYS
 from models.cash.spread import LEVELS, coverage
 from models.payment_date import PaymentDateModel
+from pipelines.cash_training import RETRAINED_DAYS
 from pipelines.train import learner
 from services.sandbox.options import WorldOptions
 from services.sandbox.world import simulate
 
 WARM_UP, CALM_ORIGINS, SHIFT_ORIGINS = 4, 8, 5
-RETRAINED_EVERY_DAYS = 112
 RESAMPLED = 200
+SAID = {
+    "pit": "within the {} % interval",
+    "bare_pit": "{} %, not recalibrated",
+    "independent_pit": "{} %, nor dependent",
+    "wape_median": "**WAPE of the median**",
+    "wape_mean": "WAPE of the mean",
+    "wape_due_plus_delay": "WAPE of due + average delay",
+    "wape_last_year": "WAPE of the same week last year",
+    "wape_four_weeks": "WAPE of the mean of four weeks",
+    "saved_due_plus_delay": "ours below due + average delay by",
+    "saved_last_year": "ours below the same week last year by",
+    "saved_four_weeks": "ours below the mean of four weeks by",
+    "coverage": "within the {} % interval",
+}
 PITS = ("pit", "bare_pit", "independent_pit")
 BANDS = {"1-13": (1, 13), "1-4": (1, 4), "5-8": (5, 8), "9-13": (9, 13)}
 Figures = dict[str, Any]
@@ -78,11 +92,11 @@ def world_rows(seed: int, customers: int, draws: int) -> pl.DataFrame:
 
 
 def retrained(book: Book) -> Callable[[datetime], PaymentDateModel]:
-    """The payment-date model that there was at an instant, trained anew every `RETRAINED_EVERY_DAYS`."""
+    """The payment-date model that there was at an instant, trained anew every `RETRAINED_DAYS`."""
     made: dict[datetime, PaymentDateModel] = {}
 
     def at(as_of: datetime) -> PaymentDateModel:
-        fresh = [when for when in made if timedelta(0) <= as_of - when < timedelta(days=RETRAINED_EVERY_DAYS)]
+        fresh = [when for when in made if timedelta(0) <= as_of - when < timedelta(days=RETRAINED_DAYS)]
         if not fresh:
             issued = book.at_issue(date.min, as_of.date() + timedelta(days=1)).filter(pl.col("cutoff") < as_of)
             labelled = book.labelled(book.features(issued), as_of.astimezone(UTC))
@@ -167,23 +181,30 @@ def markdown(kind: str, found: Figures) -> str:
     """The figures as tables."""
     bands = found["bands"]
     lines = [f"**{kind}**, {found['origins']} origins, {found['rows']:,} weeks of a series", ""]
-    lines += [f"| weeks ahead | {' | '.join(bands)} |", f"| --- |{' --- |' * len(bands)}"]
+    lines += [f"| weeks ahead, % | {' | '.join(bands)} |", f"| --- |{' --- |' * len(bands)}"]
     for key in MEASURES:
         cells = [
             f"{100 * b[key]['value']:.1f} ({100 * b[key]['low']:.1f} – {100 * b[key]['high']:.1f})"
             for b in bands.values()
         ]
-        lines.append(f"| {key}, % | {' | '.join(cells)} |")
+        lines.append(f"| {_said(key)} | {' | '.join(cells)} |")
     sums = found["sums"]
-    lines += ["", f"| added up | {' | '.join(next(iter(sums.values())))} |", "| --- | --- | --- | --- |"]
+    heads = (_said(key) for key in next(iter(sums.values())))
+    lines += ["", f"| added up, % | {' | '.join(heads)} |", "| --- | --- | --- | --- |"]
     for name, told in sums.items():
         cells = [f"{100 * t['value']:.1f} ({100 * t['low']:.1f} – {100 * t['high']:.1f})" for t in told.values()]
-        lines.append(f"| {name}, % | {' | '.join(cells)} |")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     weeks = found["weeks"]
-    lines += ["", f"| week | {' | '.join(weeks)} |", f"| --- |{' --- |' * len(weeks)}"]
+    lines += ["", f"| week, % | {' | '.join(weeks)} |", f"| --- |{' --- |' * len(weeks)}"]
     for key in next(iter(weeks.values())):
-        lines.append(f"| {key}, % | {' | '.join(f'{100 * w[key]:.0f}' for w in weeks.values())} |")
+        lines.append(f"| {_said(key)} | {' | '.join(f'{100 * w[key]:.0f}' for w in weeks.values())} |")
     return "\n".join(lines) + "\n"
+
+
+def _said(key: str) -> str:
+    """What a figure is, in words; coverages end in their level."""
+    name, _, level = key.rpartition("_")
+    return SAID[name].format(level) if level.isdigit() else SAID[key]
 
 
 if __name__ == "__main__":

@@ -64,6 +64,9 @@ def main() -> None:
             for seed in given.seeds
         ]
         show("Share paid within 14 days that a contact adds, in points (95 %)", found["reverse"])
+        print(
+            f"\n{sum(bool(r['inside']) for r in found['reverse'])} of {len(found['reverse'])} intervals hold the truth."
+        )
     if "incremental" in given.parts:
         found["incremental"] = spread_over([incremental(seed, given.customers, given.holdout) for seed in given.seeds])
         show(f"Incremental cash in {HORIZON} days at {CAPACITY_SHARE:.0%} of the contacts", found["incremental"])
@@ -73,7 +76,7 @@ def main() -> None:
 
 def show(title: str, rows: list[dict[str, object]]) -> None:
     """A Markdown table."""
-    print(f"\n## {title}\n")
+    print(f"\n**{title}**\n")
     print(f"| {' | '.join(rows[0])} |\n|{'---|' * len(rows[0])}")
     for row in rows:
         print(f"| {' | '.join(str(v) for v in row.values())} |", flush=True)

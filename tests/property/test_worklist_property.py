@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from features.book import Book
 from features.facts import Facts
+from features.money import exponent
+from models.worklist.candidates import candidates
 from models.worklist.ranking import left_out, listed
 from models.worklist.settings import WorklistSettings
 from models.worklist.worklist import Worklist, worklist
@@ -69,11 +71,30 @@ def test_nobody_is_listed_before_its_time_or_too_often(
     contacts = world.facts["contact"].filter(pl.col("known_at") < told.as_of)
     for row in told.rows:
         own = contacts.filter(pl.col("entity_id") == row.entity_id, pl.col("customer_id") == row.customer_id)
-        ago = [(row.day - day).days for day in own.filter("made")["day"]]
+        ago = [(row.day - day).days for day in own.filter("made")["day"].unique()]
         assert all(days >= asked.gap_days for days in ago)
         assert sum(days < 30 for days in ago) < asked.contacts_per_30_days
         drawn = [(row.day - day).days for day in own.filter(pl.col("chance").is_not_null())["day"]]
         assert all(days >= asked.horizon_days for days in drawn), "in either arm"
+
+
+@some
+@given(days_back=st.integers(0, 250), asked=chosen)
+def test_everybody_who_owes_is_somewhere_to_the_cent(
+    world: World, book: Book, days_back: int, asked: WorklistSettings
+) -> None:
+    told = made(world, book, days_back, asked)
+    due = candidates(book, told.as_of, None, asked)
+    everybody = {tuple(key) for key in due.asks.owed.select("entity_id", "customer_id").iter_rows()}
+    parts = [{(r.entity_id, r.customer_id) for r in rows} for rows in (told.rows, told.held, told.not_listed)]
+    assert sum(map(len, parts)) == len(everybody)
+    assert set.union(*parts) == everybody
+    assert len(everybody) == sum(e.contacts + e.held + e.beyond + e.not_worth for e in told.entities)
+    left = due.items.filter(
+        pl.concat_list("entity_id", "customer_id").is_in([list(key) for key in sorted(parts[2])] or [[""]])
+    )
+    minor = sum(int(s.amount * 10 ** exponent(s.currency)) for s in told.not_listed_sums)
+    assert minor == left["asked_minor"].sum()
 
 
 @some

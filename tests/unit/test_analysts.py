@@ -44,8 +44,9 @@ from pipelines.credit import feature_names, scored_customers, snapshot_frame
 from pipelines.worklist import run_worklist
 from services import analysts as analysts_module
 from services import comparing
-from services.alerts import Verdict
+from services.alerts import OnRecord, Verdict
 from services.analysts import SERVED, Analysts, Loaded
+from services.anomaly_desk import NO_CONTROLS
 from services.problems import InvalidQuestion, Refused, UnknownSubject
 from services.questions import (
     AlertsQuestion,
@@ -192,7 +193,7 @@ ASK: dict[str, Ask] = {
     "credit": lambda a, changes: a.credit_risk(msgspec.structs.replace(credit("C"), **changes)),
     "cash": lambda a, changes: a.cash_forecast(CashQuestion(**changes)),
     "worklist": lambda a, changes: a.worklist(WorklistQuestion(**({"entity_id": "US01"} | changes)), ()),
-    "alerts": lambda a, changes: a.alerts(AlertsQuestion(**changes), {}),
+    "alerts": lambda a, changes: a.alerts(AlertsQuestion(**changes), OnRecord()),
     "kpis": lambda a, changes: a.kpis(KpiQuestion(**changes)),
 }
 
@@ -244,8 +245,8 @@ def test_a_model_that_is_not_there_is_named_with_what_makes_it(
 def test_an_empty_lake_says_so_or_has_nothing_to_say(office: Office, what: str) -> None:
     empty = replace(office.analysts(), book=Book(Facts.of({})))
     if what == "alerts":
-        told = empty.alerts(AlertsQuestion(), {})
-        assert (told.documents, told.alerts) == (0, [])
+        told = empty.alerts(AlertsQuestion(), OnRecord())
+        assert (told.documents, told.alerts, told.availability) == (0, [], "none")
         return
     with pytest.raises(NotFound, match=r"no entity|the ledger is empty"):
         ASK[what](empty, {})
@@ -381,39 +382,40 @@ def test_an_effect_learnt_for_another_horizon_is_refused(office: Office) -> None
 # --- alerts -------------------------------------------------------------------------------------------------------
 
 
-def settled(alert_id: str) -> dict[str, Verdict]:
+def settled(alert_id: str) -> OnRecord:
     said = Verdict(alert_id, "US01", "not", datetime(2026, 1, 5, tzinfo=UTC), "ana", "agreed", ())
-    return {alert_id: said}
+    return OnRecord((said,))
 
 
 def test_what_was_judged_is_told_no_more_and_can_still_be_looked_at(office: Office) -> None:
     analysts = office.analysts()
     question = AlertsQuestion(budget_share=0.01)
-    before = analysts.alerts(question, {})
+    before = analysts.alerts(question, OnRecord())
     assert len(before.alerts) > 3
     gone = before.alerts[1]
     after = analysts.alerts(question, settled(gone.alert_id))
     assert gone.alert_id not in {a.alert_id for a in after.alerts}
     assert [a for a in before.alerts if a != gone] == after.alerts[: len(before.alerts) - 1]
     assert after.documents == before.documents
-    assert analysts.alert(gone.alert_id) == gone
+    assert analysts.alert(gone.alert_id, OnRecord()) == gone
     with pytest.raises(NotFound, match="no alert 'none'; list them first"):
-        analysts.alert("none")
+        analysts.alert("none", OnRecord())
 
 
 def test_alerts_are_of_the_entity_and_time_asked_about_and_as_likely(office: Office) -> None:
     question = AlertsQuestion(entity_id="US01", since=PAST, budget_share=1.0, per_day=3, least_chance=0.0)
     analysts = office.analysts()
-    told = analysts.alerts(question, {})
+    told = analysts.alerts(question, OnRecord())
     assert {a.entity_id for a in told.alerts} == {"US01"}
     assert all(a.known_at.date() >= PAST for a in told.alerts)
     assert told.model == "anomalies/4"
-    assert told.silent == ["near_limit is silent for DE01, GB01, US01: no approval limit is set"]
-    fewer = analysts.alerts(msgspec.structs.replace(question, per_day=1), {})
+    assert told.silent == ["near_limit is silent for DE01, GB01, US01: no approval limit is set", NO_CONTROLS]
+    assert (told.availability, told.availability_reason) == ("full", None)
+    fewer = analysts.alerts(msgspec.structs.replace(question, per_day=1), OnRecord())
     assert 0 < len(fewer.alerts) < len(told.alerts)
-    assert fewer.documents == told.documents < analysts.alerts(AlertsQuestion(), {}).documents
+    assert fewer.documents == told.documents < analysts.alerts(AlertsQuestion(), OnRecord()).documents
     middle = told.alerts[len(told.alerts) // 2].chance
-    surer = analysts.alerts(msgspec.structs.replace(question, least_chance=middle), {})
+    surer = analysts.alerts(msgspec.structs.replace(question, least_chance=middle), OnRecord())
     assert surer.alerts == [a for a in told.alerts if a.chance >= middle]
     assert 0 < len(surer.alerts) < len(told.alerts)
     assert AlertsQuestion().least_chance == Budget().least_chance
@@ -425,9 +427,9 @@ def test_documents_are_compared_once_however_often_one_asks(office: Office, monk
     monkeypatch.setattr(AnomalyModel, "scored", counting(AnomalyModel.scored, scored))
     monkeypatch.setattr(comparing, "compared", counting(comparisons.compared, compared))
     analysts = office.analysts()
-    told = analysts.alerts(AlertsQuestion(), {})
+    told = analysts.alerts(AlertsQuestion(), OnRecord())
     analysts.alerts(AlertsQuestion(entity_id="US01", since=PAST), settled(told.alerts[0].alert_id))
-    analysts.alert(told.alerts[0].alert_id)
+    analysts.alert(told.alerts[0].alert_id, OnRecord())
     assert (len(scored), len(compared)) == (1, 1)
 
 
@@ -439,7 +441,7 @@ def test_new_analysts_take_over_what_rests_on_nothing_new(office: Office, monkey
 
     def asked(analysts: Analysts) -> tuple[int, int]:
         """How often documents were compared and cash drawn, once this one was asked."""
-        analysts.alerts(AlertsQuestion(), {})
+        analysts.alerts(AlertsQuestion(), OnRecord())
         analysts.cash_forecast(CashQuestion(weeks=1))
         return len(compared), len(drawn)
 

@@ -12,6 +12,7 @@ from features.catalogue import attribute_features, catalogue
 from features.declarations import Count, Feature
 from features.errors import BadInput, NotFound
 from features.facts import Facts
+from features.kpis.asof import AsOf
 from features.tables import INSTANT
 
 Draw = Callable[..., Facts]
@@ -380,6 +381,17 @@ def test_before_the_first_fact_nothing_is_open_and_afterwards_it_says_when_the_l
     assert book.open_receivables(instant("3")).is_empty()
     assert book.last_known() == instant("7+")
     assert rows(book.open_receivables(book.last_known()), "invoice_id") == [("I",)]
+
+
+def test_a_day_long_after_all_that_is_known_is_refused(drawn_facts: Draw, day: Day) -> None:
+    book = Book(drawn_facts(invoice="issue_date | known_at | owed\n 3 | 3 | 10:60"))
+    ends = book.last_known().date()
+    entity = book.zones["entity_id"][0]
+    assert book.day_start(ends + timedelta(days=366), entity) > book.last_known()
+    with pytest.raises(BadInput, match=rf"ends {ends}; allowed: up to {ends + timedelta(days=366)}"):
+        book.day_start(ends + timedelta(days=367), entity)
+    with pytest.raises(BadInput, match="lies after all that the ledger knows"):
+        AsOf.of(book, ends + timedelta(days=367))
 
 
 def test_without_a_word_the_outcome_is_as_known_after_the_last_fact(drawn_facts: Draw) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from features.book import Book
 from features.errors import BadInput, BadSetting, NotFound, StateError
 from features.facts import Facts
 from models.bins import epoch_days
+from models.cash.backtest import PastAgain
 from models.cash.baselines import due_plus_delay, four_weeks, last_year
 from models.cash.billing import after_lag, fit_billing, order_claims, remaining_lag
 from models.cash.claims import HORIZON_DAYS, NEW, OPEN, ORDERS, WEEKS
@@ -22,6 +24,7 @@ from models.cash.dilution import fit_dilution
 from models.cash.forecast import LookAhead, look_ahead
 from models.cash.fx import group_rates
 from models.cash.model import CashModel, fit_cash
+from models.cash.mornings import at_start_of
 from models.cash.new_business import MOST_REPLICAS, Profile, _thinned, fit_profile, replicas
 from models.cash.open_items import open_items
 from models.cash.receipts import receipts_after
@@ -34,6 +37,7 @@ from pipelines.cash import read_scenario
 Draw = Callable[..., Facts]
 FIRST = date(2024, 1, 1)
 PLACED = ("actual", "place")
+PAID = ("invoice", "allocation")
 
 
 class OnDue:
@@ -46,6 +50,10 @@ class OnDue:
 
 def at(day: int) -> datetime:
     return datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=day - 1)
+
+
+def day(number: int) -> date:
+    return at(number).date()
 
 
 def many(draw: Draw, **more: str) -> Facts:
@@ -133,6 +141,44 @@ def test_a_credit_note_that_settled_something_is_not_taken_again(drawn_facts: Dr
     assert items.frame.select("open_minor", "on_account_minor").row(0) == (70, 0)
 
 
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"invoice": "N | 6 | 6:-50 | EUR"}, "a negative invoice"),
+        ({"invoice": "N | 1 | 2:20 | EUR", "allocation": "N | 5 | 70 | EUR | payment | P | -"}, "paid too much"),
+        ({"allocation": "U | 7 | 40 | USD | credit_note | C | 30"}, "30 of the note's 80 went into dollars"),
+    ],
+    ids=lambda told: told if isinstance(told, str) else "",
+)
+def test_whatever_is_owed_back_is_credit(drawn_facts: Draw, more: dict[str, str], why: str) -> None:
+    items = open_items(Book(_with_credit(drawn_facts, **more)), OnDue(), at(10))
+    assert dict(items.frame.select("invoice_id", "on_account_minor").iter_rows())["I"] == 50, why
+
+
+def test_a_note_used_in_another_currency_without_a_word_of_how_much_is_no_credit(drawn_facts: Draw) -> None:
+    facts = _with_credit(drawn_facts, allocation="U | 7 | 40 | USD | credit_note | C | -")
+    assert open_items(Book(facts), OnDue(), at(10)).frame["on_account_minor"].sum() == 0
+
+
+def test_credit_of_a_quarter_ago_is_forgotten(drawn_facts: Draw) -> None:
+    book = Book(_with_credit(drawn_facts, invoice="N | 6 | 6:-50 | EUR"))
+    for day, credit in ((96, 50), (97, 0)):
+        assert open_items(book, OnDue(), at(day)).frame["on_account_minor"].sum() == credit
+
+
+def _with_credit(draw: Draw, invoice: str = "", allocation: str = "") -> Facts:
+    """I and U are open, in euros and dollars; with an allocation from C, a note of 80 euros."""
+    tables = {
+        "invoice": f"invoice_id | issue_date | owed | currency\nI | 1 | 20:100 | EUR\nU | 1 | 20:90 | USD\n{invoice}"
+    }
+    if allocation:
+        columns = "invoice_id | date | amount_minor | currency | kind | from_id | paid_minor"
+        tables["allocation"] = f"{columns}\n{allocation}"
+    if " C " in allocation:
+        tables["credit_note"] = "credit_note_id | issue_date | amount_minor\nC | 6 | -80"
+    return draw(**tables)
+
+
 def test_dilution_is_learnt_from_what_ended(drawn_facts: Draw) -> None:
     invoices = "\n".join(f"I{k} | 20:100" for k in range(40))
     parts = [f"I{k} | 20 | {90 if k < 20 else 100} | payment" for k in range(40)]
@@ -147,6 +193,21 @@ def test_dilution_is_learnt_from_what_ended(drawn_facts: Draw) -> None:
     alive = told.survival(np.array([-5]), HORIZON_DAYS)
     assert alive[0, 0] == 1.0
     assert (np.diff(alive[0]) < 0).all()
+
+
+def test_what_is_lost_in_one_currency_is_not_diluted_by_the_cents_of_another(drawn_facts: Draw) -> None:
+    """A always pays 90 % of its euros; B's yen, paid in full, come in numbers a hundred times as large."""
+    euros, yen = ([f"{name}{k}" for k in range(20)] for name in "EJ")
+    invoices = [f"A | {i} | 20:1000 | EUR" for i in euros] + [f"B | {i} | 20:150000 | JPY" for i in yen]
+    parts = [f"{i} | 20 | {n} | EUR | {k}" for i in euros for n, k in ((900, "payment"), (100, "write_off"))]
+    parts += [f"{i} | 20 | 150000 | JPY | payment" for i in yen]
+    lines = {
+        "invoice": ["customer_id | invoice_id | owed | currency", *invoices],
+        "allocation": ["invoice_id | date | amount_minor | currency | kind", *parts],
+    }
+    told = fit_dilution(Book(drawn_facts(**{name: "\n".join(rows) for name, rows in lines.items()})), at(30))
+    assert told.customers == {("E", "A"): pytest.approx(0.9), ("E", "B"): pytest.approx(1.0)}
+    assert told.cash_share == {"E": pytest.approx(0.95)}, "twenty receivables each"
 
 
 def test_dilution_without_any_end_takes_all_for_cash(drawn_facts: Draw) -> None:
@@ -249,6 +310,16 @@ def test_a_young_entity_repeats_its_own_quarters_whatever_the_others_have(drawn_
     assert copies["F"] == pytest.approx(13, abs=0.1), "not 40 % of it, for the three quarters that it was not there"
 
 
+def test_how_uncertain_new_business_is_does_not_hang_on_the_unit_of_a_currency(drawn_facts: Draw) -> None:
+    def spread_with(yen: int) -> float:
+        busy = [f"E{d}.{n} | {d} | {d + 30}:1000 | EUR" for d in range(1, 720) for n in range(3 if d // 91 % 2 else 1)]
+        steady = [f"J{d} | {d} | {d + 30}:{yen} | JPY" for d in range(1, 720)]
+        lines = "\n".join(["invoice_id | issue_date | owed | currency", *busy, *steady])
+        return fit_profile(Book(drawn_facts(invoice=lines)), at(725)).level_spread
+
+    assert spread_with(1_500) == pytest.approx(spread_with(150_000))
+
+
 def test_a_small_series_is_not_thinned_away() -> None:
     """Five thousand replicas are too many to draw; of the other currency's twenty some stay, and stand for all."""
     known = pl.DataFrame({"copies": [0.1] * 5_020, "currency": ["EUR"] * 5_000 + ["USD"] * 20}).with_columns(
@@ -286,7 +357,7 @@ def test_the_answer_adds_up(drawn_facts: Draw) -> None:
     told = ahead(Book(many(drawn_facts)), 190).forecast(group="EUR")
     (series,) = told.series
     assert (series.entity_id, series.currency, series.availability) == ("E", "EUR", "pooled")
-    assert series.open_minor == 1000
+    assert series.owed_minor == 1000
     assert (len(series.weekly), len(series.daily)) == (WEEKS, HORIZON_DAYS)
     for period in (*series.weekly, *series.daily):
         assert period.mean_minor == period.open_minor + period.orders_minor + period.new_business_minor
@@ -310,7 +381,7 @@ def test_a_series_with_nothing_settled_is_not_answered(drawn_facts: Draw) -> Non
     )
     told = ahead(Book(both), 190).forecast(group="EUR")
     eur, usd = told.series
-    assert (usd.currency, usd.availability, usd.total, usd.weekly, usd.open_minor) == ("USD", "none", None, (), 5000)
+    assert (usd.currency, usd.availability, usd.total, usd.weekly, usd.owed_minor) == ("USD", "none", None, (), 5000)
     assert usd.availability_reason == "0 settled receivables in this currency; a forecast needs 5 or more"
     assert told.group is not None
     assert told.group.left_out == ("E/USD",)
@@ -344,6 +415,50 @@ def test_days_of_the_group_are_the_same_days_everywhere(drawn_facts: Draw) -> No
     due = [{(d.first_day, d.open_minor) for d in s.daily if d.open_minor} for s in told.series]
     assert {day for day, _ in cash} == {day for one in due for day, _ in one}
     assert sum(minor for _, minor in cash) == sum(minor for one in due for _, minor in one)
+
+
+def test_a_day_begins_for_each_entity_where_it_is(drawn_facts: Draw) -> None:
+    """What Berlin learns at 01:55 UTC is of its day itself, though New York's has not begun."""
+    entities = "entity_id | currency | time_zone\nE | EUR | Europe/Berlin\nF | EUR | America/New_York"
+    berlin = many(drawn_facts, entity=entities).tables
+    told = drawn_facts(
+        allocation="""allocation_id | entity_id | invoice_id | date | amount_minor | known_at
+            x | E | I183 | 190 | 1000 | 190.08
+            y | F | I183 | 190 | 1000 | 190.08""",
+    ).tables["allocation"]
+    both = {
+        **{name: pl.concat([berlin[name], berlin[name].with_columns(entity_id=pl.lit("F"))]) for name in PAID},
+        "entity": berlin["entity"],
+    }
+    known, when = at_start_of(Book(Facts.of({**both, "allocation": pl.concat([both["allocation"], told])})), day(190))
+    assert when == datetime(2024, 7, 8, 4, tzinfo=UTC)
+    owed = known.open_receivables(when)
+    assert owed.select("entity_id", "invoice_id", "cutoff_day").rows() == [
+        ("E", "I183", day(190)),
+        ("F", "I190", day(190)),
+    ], "an invoice learnt at midnight UTC is of the day in Berlin, and of the evening before in New York"
+    own_parts = pl.concat([berlin["allocation"], told.filter(pl.col("entity_id") == "E")])
+    alone, start = at_start_of(Book(Facts.of({**berlin, "allocation": own_parts})), day(190))
+    assert start == datetime(2024, 7, 7, 22, tzinfo=UTC), "of an entity without documents no day begins"
+    own = alone.features(alone.open_receivables(start)).drop("cutoff")
+    assert known.features(owed.filter(pl.col("entity_id") == "E")).drop("cutoff").equals(own)
+
+
+def test_what_came_after_a_day_began_is_actual_cash(drawn_facts: Draw) -> None:
+    """The forecast of Berlin's day did not know it, so the day's cash is it: nothing is lost between the two."""
+    entities = "entity_id | currency | time_zone\nE | EUR | Europe/Berlin\nF | EUR | America/New_York"
+    facts = many(drawn_facts, entity=entities)
+    more = drawn_facts(
+        invoice="entity_id | invoice_id | owed\nF | K | 300:100",
+        allocation="allocation_id | invoice_id | date | amount_minor | known_at\nx | I183 | 190 | 1000 | 190.08",
+    )
+    tables = {name: pl.concat([facts.tables[name], more.tables[name]]) for name in PAID}
+    book = Book(Facts.of({**facts.tables, **tables}))
+    known, when = at_start_of(book, day(190))
+    seen = look_ahead(known, OnDue(), fit_cash(known, when, []), when, draws=50, seed=3)
+    (told, _) = decompose(seen, book, day(200))
+    assert when > at(190)
+    assert (told.entity_id, told.actual_minor, told.corrections_minor) == ("E", 1000, 0)
 
 
 def test_rates_lead_straight_back_and_over_one_in_between(drawn_facts: Draw) -> None:
@@ -528,12 +643,24 @@ def test_a_handful_of_weeks_changes_little_and_none_goes_beyond_the_bounds() -> 
 
 def test_the_model_comes_back_as_it_was_saved(drawn_facts: Draw, tmp_path: Path) -> None:
     fitted = fit_cash(Book(many(drawn_facts)), at(190), [], rests_on="payment-date/1")
-    told = CashModel(
-        Dependence(0.1, 0.2, 0.3, {("E", "A"): 0.4}), *(getattr(fitted, n) for n in ("dilution", "billing", "profile")),
-        fitted.spread, fitted.rests_on, fitted.about,
-    )  # fmt: skip
+    dependence, group = Dependence(0.1, 0.2, 0.3, {("E", "A"): 0.4}), Spread(spread=(1.2,) * WEEKS)
+    told = replace(fitted, dependence=dependence, group_spread=group)
     told.save(tmp_path)
     assert CashModel.load(tmp_path) == told
+
+
+def test_what_series_miss_together_widens_their_sum(drawn_facts: Draw) -> None:
+    """Each series is calibrated; what comes of one comes of the other, and their sum varies by the root of 2 more."""
+    book, rng = Book(many(drawn_facts)), np.random.default_rng(3)
+    pasts = []
+    for z in ndtri((np.arange(600) + 0.5) / 600):
+        totals, actual = 100.0 + 10.0 * rng.standard_normal((200, 2, WEEKS)), np.full((2, WEEKS), 100.0 + 10.0 * z)
+        series = [("E", "EUR"), ("F", "EUR")]
+        pasts.append(PastAgain(at(190), series, totals, actual, rng.random(actual.shape), ended=4))
+    assert fit_spread([w for p in pasts for w in p.weeks()]).spread[0] == pytest.approx(1.0, abs=0.08)
+    told = fit_spread([w for p in pasts for w in p.together(book, Spread()).weeks()])
+    assert told.spread[0] == pytest.approx(2**0.5, rel=0.08)
+    assert told.spread[4:] == (1.0,) * (WEEKS - 4)
 
 
 @pytest.mark.parametrize("content", ["{", "{}", '{"format": 99}', "[]"])

@@ -26,7 +26,7 @@ from features.kpis.views import VIEWS
 from features.lake import Lake
 from features.tables import TABLES
 from pipelines.cli import run
-from pipelines.kpis.collections_screen import HEADINGS, SECTIONS
+from pipelines.kpis.collections_screen import HEADINGS, SECTIONS, _grouped, _largest
 from pipelines.screen import WIDTH
 
 Draw = Callable[..., Facts]
@@ -396,6 +396,32 @@ def test_the_command_shows_and_writes_the_same(lake: Path, capsys: pytest.Captur
     written = json.loads(out.read_text())
     assert written["definitions"].keys() == {kpi.name for kpi in KPIS}
     assert {r["value"] for r in written["rows"] if r["kpi"] == "dso"} == {"83.57"}
+
+
+def test_the_largest_are_chosen_in_one_currency_and_converted_rows_take_no_places(drawn_facts: Draw, day: Day) -> None:
+    """4000 JPY are 1000 EUR here, and 1000 USD are 500; by number of minor units C would come before B."""
+    facts = drawn_facts(
+        invoice="""known_at | invoice_id | customer_id | currency | owed
+ 1 | a | A | USD | 20:300000
+ 1 | b | B | JPY | 20:4000
+ 1 | b2 | B2 | JPY | 20:400
+ 1 | c | C | USD | 20:100000
+ 1 | a2 | A | JPY | 20:1""",
+        fx_rate="currency | to_currency | day | rate\n JPY | EUR | 1 | 0.25\n USD | EUR | 1 | 0.5",
+    )
+    book = Book(facts)
+
+    def shown(limit: int, group_currency: str | None) -> list[tuple[str | None, str]]:
+        found = collection_kpis(book, day("11"), by="customer", group_currency=group_currency)
+        return [(group, currency) for _, currency, group, _ in _largest(_grouped(found.rows), limit)]
+
+    own = [("A", "JPY"), ("A", "USD"), ("B", "JPY")]
+    assert shown(2, "EUR") == [*own, ("A", "EUR"), ("B", "EUR"), (None, "EUR")]
+    assert shown(2, None) == [("B", "JPY"), ("A", "USD")]
+    by_currency = collection_kpis(book, day("11"), by="currency", group_currency="EUR")
+    assert [key[1] for key in _largest(_grouped(by_currency.rows), 1)] == ["JPY", "EUR"]
+    everybody = [("A", "JPY"), ("B", "JPY"), ("B2", "JPY"), ("A", "USD"), ("C", "USD")]
+    assert shown(5, None) == everybody, "in their own order"
 
 
 def test_the_export_command_writes_a_folder(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ from features.errors import StateError
 from features.facts import Facts
 from models.anomalies.model import AnomalyModel, train
 from services import comparing
+from services.alerts import OnRecord
 from services.anomaly_desk import AnomalyDesk
 from services.comparing import scored_apart, scored_documents
 from services.sandbox.options import WorldOptions
@@ -63,7 +64,7 @@ def test_one_that_is_killed_is_told_and_the_next_question_starts_another(facts, 
     with monkeypatch.context() as broken:
         broken.setattr(comparing.sys, "executable", script(tmp_path, "kill -9 $$"))
         with pytest.raises(StateError, match="ended with code -9; the next question about anomalies starts another"):
-            desk.alert("none")
+            desk.alert("none", OnRecord())
     assert "ended with code -9" in caplog.text
     assert len(desk._told) == len(scored_documents(model, facts))
 

@@ -14,15 +14,18 @@ from features.customers import DefaultRule
 from features.errors import BadInput, BadSetting
 from features.exposures import exposures, open_orders
 from features.facts import Facts
-from models.credit.answers import CreditScore, availability_of
+from features.recoveries import LossShare, OwnLgd
+from models.credit.answers import CreditScore, availability_of, scores
 from models.credit.blocked import BlockedOrder, blocked_orders
 from models.credit.counterfactuals import CHANGES, counterfactuals
 from models.credit.losses import LossSettings, expected_losses
 from models.credit.opinions import ScoredCustomers, own_lgd
-from models.credit.policy import CreditLimit, LimitSettings, credit_limits
+from models.credit.policy import CreditLimit, LimitSettings, appetite, credit_limits, limit_by_capacity
 from models.credit.scale import Scale, grade
 from models.credit.scorer import CreditScorer
-from pipelines.credit_commands import used_words
+from pipelines import credit_commands
+from pipelines.credit_commands import show_losses
+from pipelines.credit_screen import use_of, used_words
 
 Draw = Callable[..., Facts]
 Instant = Callable[[str], datetime]
@@ -320,7 +323,7 @@ def test_loss_settings_that_cannot_be_are_refused() -> None:
 class Additive:
     """A booster by hand: log-odds rise with lateness and use of the limit."""
 
-    NAMES = ("days_late_share_late_90d", "worst_overdue_days", "limit_utilisation", "tenure_days")
+    NAMES = ("days_late_share_late_due_90d", "worst_overdue_days", "limit_utilisation", "tenure_days")
 
     def predict(self, values: np.ndarray, **_: object) -> np.ndarray:
         known = np.nan_to_num(values)
@@ -337,9 +340,9 @@ def by_hand() -> CreditScorer:
 CUSTOMER = {
     "entity_id": "E",
     "customer_id": "A",
-    "days_late_count_90d": 10.0,
-    "days_late_share_late_90d": 0.4,
-    "days_late_mean_90d": 12.0,
+    "days_late_count_due_90d": 10.0,
+    "days_late_share_late_due_90d": 0.4,
+    "days_late_mean_due_90d": 12.0,
     "late_31_count_90d": 1.0,
     "worst_overdue_days": 40.0,
     "open_count": 5.0,
@@ -366,7 +369,7 @@ def test_small_changes_that_go_with_a_better_grade_are_named_smallest_first() ->
 
 
 def test_no_change_is_offered_for_what_is_not_there_to_change() -> None:
-    fine = CUSTOMER | {"days_late_share_late_90d": 0.0, "worst_overdue_days": 0.0, "limit_utilisation": None}
+    fine = CUSTOMER | {"days_late_share_late_due_90d": 0.0, "worst_overdue_days": 0.0, "limit_utilisation": None}
     fine |= {"tenure_days": 1.0}
     assert all(change.moves(fine, step) is None for change in CHANGES for step in change.steps)
     assert counterfactuals(by_hand(), pl.DataFrame([fine])) == []
@@ -421,21 +424,133 @@ def test_the_ledgers_own_lgd_knows_nothing_that_was_learnt_after_any_entitys_cut
     book = Book(facts)
     subjects = pl.concat([book.customers_as_of(book.day_start(day("200"), e), e) for e in ("A", "T")])
     asked_for = ScoredCustomers(book, SimpleNamespace(rule=RULE), subjects, [])  # type: ignore[arg-type]
-    with pytest.raises(BadInput, match="only 0 receivables in default have closed"):
+    with pytest.raises(BadInput, match="only 0 customers ever went into default: too few"):
         own_lgd(asked_for)
 
 
-def test_an_lgd_is_that_of_the_entities_asked_about(drawn_facts: Draw, instant: Instant) -> None:
-    rows = [(entity, f"I{k}") for entity in "EF" for k in range(20)]
+def test_an_lgd_is_that_of_the_entity_and_another_one_for_who_is_in_default_already(
+    drawn_facts: Draw, instant: Instant
+) -> None:
     facts = drawn_facts(
-        invoice="entity_id | invoice_id | issue_date | owed\n" + "".join(f"{e} | {i} | 5 | 20:100\n" for e, i in rows),
-        allocation="entity_id | invoice_id | date | amount_minor | kind\n"
-        + "".join(f"{e} | {i} | 150 | 100 | {'write_off' if e == 'E' else 'payment'}\n" for e, i in rows),
+        invoice="invoice_id | customer_id | issue_date | owed\nI | A | 5 | 60:1000\nJ | B | 5 | 60:1000"
     )
-    book = Book(facts)
+    _, _, held = asked(facts, instant("40"))
+    own = {"E": OwnLgd(LossShare(20, 0.1), LossShare(30, 0.5))}
+    told = [score("A", pd=0.5), score("B", cause="overdue")]
+    losses = expected_losses(held, told, LossSettings(discount_rate=0), own)
+    assert [(loss.lgd, loss.loss_minor) for loss in losses] == [(0.1, 50), (0.5, 500)]
+    thin = {"E": OwnLgd(LossShare(20, 0.1), LossShare(3, None))}
+    assert [loss.lgd for loss in expected_losses(held, told, LossSettings(lgd=0.3), thin)] == [0.1, 0.3]
 
-    def told(*entities: str) -> float:
-        subjects = pl.concat([book.customers_as_of(instant("200"), entity) for entity in entities])
-        return own_lgd(ScoredCustomers(book, SimpleNamespace(rule=RULE), subjects, []))  # type: ignore[arg-type]
 
-    assert (told("E"), told("F"), told("E", "F")) == (1.0, 0.0, 0.5)
+def test_who_was_only_ever_given_back_money_is_not_judged_and_gets_no_limit(
+    drawn_facts: Draw, instant: Instant
+) -> None:
+    facts = drawn_facts(invoice="invoice_id | issue_date | owed\nI | 5 | 20:-50000")
+    _, frame, held = asked(facts, instant("60"))
+    why = "only negative invoices so far, which it does not owe: nothing to judge by"
+    assert availability_of(frame.row(0, named=True), RULE) == ("none", why)
+    (limit,) = credit_limits(frame, [score(pd=None)], held, {"E": "EUR"}, LimitSettings())
+    assert (limit.limit_minor, limit.used_share) == (None, None)
+
+
+@pytest.mark.parametrize("settings", [LimitSettings(), LimitSettings(appetite_cap=100), LimitSettings(round_to=1)])
+def test_more_taken_back_than_sold_is_a_limit_of_zero_and_not_below(
+    drawn_facts: Draw, instant: Instant, settings: LimitSettings
+) -> None:
+    facts = drawn_facts(invoice="invoice_id | issue_date | owed\nI | 5 | 20:10000\nN | 6 | 20:-50000")
+    _, frame, held = asked(facts, instant("60"))
+    row = frame.row(0, named=True)
+    assert row["invoiced_cents_365d"] < 0
+    assert (appetite(row, settings), limit_by_capacity(row, settings)) == (0.0, 0.0)
+    (limit,) = credit_limits(frame, [score()], held, {"E": "EUR"}, settings)
+    assert (limit.limit_minor, limit.used_share) == (0, None)
+
+
+def test_a_cent_without_a_rate_is_no_default_and_is_said_to_be_undecided(drawn_facts: Draw, instant: Instant) -> None:
+    facts = drawn_facts(
+        invoice="""
+        invoice_id | issue_date | currency | owed
+        I1         | 10         | GBP      | 40:1
+        I2         | 100        | EUR      | 130:900000
+        """
+    )
+    _, frame, _ = asked(facts, instant("151"))
+    row = frame.row(0, named=True)
+    assert row["default_cause"] is None
+    availability, why = availability_of(row, RULE)
+    assert availability == "pooled"
+    assert "so that something 90 or more days past due is not known to be large enough for a default" in str(why)
+
+
+def test_in_default_the_limit_is_zero_also_where_a_rate_is_missing(drawn_facts: Draw, instant: Instant) -> None:
+    facts = drawn_facts(
+        invoice="invoice_id | issue_date | currency | owed\nI1 | 10 | GBP | 40:100\nI2 | 10 | EUR | 40:900000",
+        order="order_id | order_date | currency | amount_minor | status\nO | 50 | EUR | 10 | open",
+    )
+    book, frame, held = asked(facts, instant("151"))
+    assert frame["default_cause"].to_list() == ["overdue"]
+    (limit,) = credit_limits(frame, [score(cause="overdue")], held, {"E": "EUR"}, LimitSettings())
+    assert (limit.limit_minor, limit.decided_by, limit.availability) == (0, "default", "full")
+    assert limit.exposure_minor is None
+    assert limit.availability_reason == "in default already; no rate from GBP to EUR was known: load exchange rates"
+    orders = open_orders(frame, book.facts, book.masters)
+    (order,) = blocked_orders(orders, [limit], LimitSettings())
+    assert order.why == limit.availability_reason
+
+
+def drawn_limit(limit_minor: int | None, exposure_minor: int | None) -> CreditLimit:
+    used = exposure_minor / limit_minor if limit_minor and exposure_minor is not None else None
+    return CreditLimit("E", "A", "EUR", "full", None, 0.1, exposure_minor, limit_minor, "risk", used, None, None)
+
+
+def test_the_most_used_limit_is_one_of_zero_with_something_owed() -> None:
+    worst = [drawn_limit(0, 900), drawn_limit(0, 5), drawn_limit(100, 120), drawn_limit(100, 20), drawn_limit(None, 70)]
+    shuffled = [worst[k] for k in (3, 1, 4, 0, 2)]
+    assert sorted(shuffled, key=use_of, reverse=True) == worst
+    assert use_of(drawn_limit(0, 0)) < use_of(drawn_limit(100, 20))
+
+
+def test_losses_that_are_not_figured_say_why_and_show_no_number(
+    drawn_facts: Draw, instant: Instant, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = drawn_facts(
+        invoice="""
+        invoice_id | customer_id | issue_date | currency | owed
+        I          | A           | 5          | EUR      | 20:1000
+        J          | B           | 5          | GBP      | 20:77700
+        """
+    )
+    book, frame, _ = asked(facts, instant("60"))
+    told = ScoredCustomers(book, SimpleNamespace(rule=RULE), frame, [score("A"), score("B", None)])  # type: ignore[arg-type]
+    monkeypatch.setattr(credit_commands, "scored_customers", lambda *_, **__: told)
+    show_losses(
+        as_of=None, entity=None, settings=LossSettings(), own=False, out=None, json_out=None, lake=None, mlruns=None
+    )
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["E", "EUR", "10.00", "0.08"] in rows
+    # all of it is exposure, and none of it is figured
+    assert ["E", "GBP", "777.00", "777.00", "1", "x", "no", "invoice", "so", "far"] in rows
+
+
+def test_an_attribute_that_the_ledger_never_heard_of_is_a_missing_signal(drawn_facts: Draw, instant: Instant) -> None:
+    names = ("worst_overdue_days", "attribute_monthly_revenue", "age_attribute_monthly_revenue")
+    groups = ("overdue", "signals", "signals")
+    model = replace(by_hand(), names=names, groups=groups, directions=(1, 0, 0), boosters=(Overdue(),))
+    _, frame, _ = asked(drawn_facts(invoice="invoice_id | issue_date | owed\nI | 5 | 20:100000"), instant("60"))
+    (told,) = scores(model, RULE, frame)
+    assert told.pd is not None
+    assert (told.signals, told.signals_missing) == ({}, ("monthly_revenue",))
+    null = frame.with_columns(pl.lit(None, pl.Float64).alias(name) for name in names[1:])
+    assert scores(model, RULE, null) == [told]
+    with pytest.raises(BadInput, match="reads feature 'worst_overdue_days', which this ledger does not have"):
+        scores(model, RULE, frame.drop("worst_overdue_days"))
+
+
+class Overdue:
+    """A booster by hand that reads the first column, and knows nothing of what the second says."""
+
+    def predict(self, values: np.ndarray, *, pred_contrib: bool = False, **_: object) -> np.ndarray:
+        assert np.isnan(values[:, 1:]).all()
+        told = 0.01 * values[:, 0]
+        return np.column_stack([told, 0 * told, 0 * told, 0 * told]) if pred_contrib else told

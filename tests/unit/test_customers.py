@@ -14,7 +14,6 @@ from features.customers import DefaultRule, default_spans
 from features.errors import BadSetting, NotFound
 from features.exposures import exposures, open_orders
 from features.facts import Facts
-from features.recoveries import loss_share
 
 Draw = Callable[..., Facts]
 Instant = Callable[[str], datetime]
@@ -394,33 +393,6 @@ def test_exposure_is_told_per_currency_and_a_missing_rate_is_null(drawn_facts: D
     assert (order["unbilled_minor"], order["rate"], order["entity_currency"]) == (200, 0.5, "EUR")
 
 
-def test_an_lgd_is_read_off_closed_defaults_once_there_are_enough(drawn_facts: Draw, instant: Instant) -> None:
-    invoices = "invoice_id | issue_date | owed\n" + "".join(f"I{k} | 5 | 20:100\n" for k in range(20))
-    lost = "".join(f"I{k} | 60 | 100 | {'write_off' if k < 5 else 'payment'}\n" for k in range(20))
-    book = Book(drawn_facts(invoice=invoices, allocation="invoice_id | date | amount_minor | kind\n" + lost))
-    assert loss_share(book.facts, book.states, RULE, instant("100")).share == 0.25
-    assert loss_share(book.facts, book.states, RULE, instant("50")).share is None
-
-
-def test_what_was_paid_before_a_default_was_not_at_risk(drawn_facts: Draw, instant: Instant) -> None:
-    invoices = "invoice_id | issue_date | owed\n" + "".join(f"I{k} | 5 | 20:100\n" for k in range(20))
-    told = "invoice_id | date | amount_minor | kind\n" + "".join(
-        f"I{k} | 15 | 60 | payment\nI{k} | 80 | 40 | write_off\n" for k in range(20)
-    )
-    book = Book(drawn_facts(invoice=invoices, allocation=told))
-    assert loss_share(book.facts, book.states, RULE, instant("100")).share == 1.0
-
-
-def test_no_more_is_lost_than_was_at_risk(drawn_facts: Draw, instant: Instant) -> None:
-    invoices = "invoice_id | issue_date | owed\n" + "".join(f"I{k} | 5 | 20:100\n" for k in range(20))
-    told = "allocation_id | invoice_id | date | amount_minor | kind\n" + "".join(
-        f"a{k} | I{k} | 15 | 50 | payment\nb{k} | I{k} | 70 | -50 | payment\nc{k} | I{k} | 80 | 100 | write_off\n"
-        for k in range(20)
-    )
-    book = Book(drawn_facts(invoice=invoices, allocation=told))
-    assert loss_share(book.facts, book.states, RULE, instant("100")).share == 1.0
-
-
 def test_every_feature_has_one_declared_direction_and_none_of_lateness_is_free() -> None:
     declared = {d.name for d in customer_catalogue()}
     assert declared == RISES | FALLS | FREE | NOT_READ
@@ -430,6 +402,23 @@ def test_every_feature_has_one_declared_direction_and_none_of_lateness_is_free()
     late |= {"late_61_count_365d", "late_91_count_365d"}
     assert {name for name in late if direction(name) == 0} == set()
     assert not {d.name for d in FAMILIES["this invoice"]} & declared
+
+
+def test_windows_by_the_due_date_hold_what_was_paid_in_them_or_after_and_no_payment_moves_them(
+    drawn_facts: Draw, instant: Instant
+) -> None:
+    told = ("days_late_mean_due_90d", "days_late_max_due_90d", "days_late_mean_due_180d", "paid_through_days")
+
+    def at(day: str, book: Book) -> tuple[float | None, ...]:
+        asked = book.customers_as_of(instant(day)).filter(pl.col("customer_id") == "A")
+        return book.customer_features(asked).select(told).row(0)
+
+    for paid in ("30", "45", "100"):
+        book, late = ledger(drawn_facts, "40:1000", f"I | {paid} | 1000 | payment\n"), int(paid) - 40
+        assert at(paid, book) == (None, None, None, None)  # learnt at that instant
+        assert at("110", book) == (late, late, late, 70)
+        assert at("130", book) == (late, late, late, 90)
+        assert at("131", book) == (None, None, late, 91)
 
 
 def test_outcomes_are_no_signals() -> None:

@@ -17,12 +17,17 @@ from features.book import Book
 from features.errors import BadInput, BadSetting, SourceError, SourceRefused, StateError
 from features.facts import Facts
 from features.kpis.ageing import ageing
+from features.kpis.catalogue import KPIS
 from features.kpis.engine import collection_kpis
+from features.lake import Lake
+from features.tables import TABLES
 from models.champion import ModelVersion
+from pipelines.cli import run
 from pipelines.marts import files, postgresql
 from pipelines.marts.build import Marts, marts
 from pipelines.marts.catalogue import MARTS
 from pipelines.marts.export import hindsight
+from pipelines.marts.export import star as star_of
 from pipelines.marts.files import write_folder
 from pipelines.marts.keys import surrogate, with_key
 from pipelines.marts.postgresql import write_postgresql
@@ -195,6 +200,47 @@ def test_parquet_opens_in_duckdb_and_its_star_join_sums_to_the_ageing(book: Book
     assert values == sorted((r.entity_id, r.currency, r.minor) for r in kpis)
     digits = dict(star["dim_currency"].iter_rows())
     assert all(amount == Decimal(minor).scaleb(-digits[currency]) for _, currency, _, minor, amount in told)
+
+
+def test_kpis_are_told_by_collector_and_over_all_currencies_where_asked(book: Book, star: Marts) -> None:
+    assert set(star["fact_kpi"]["level"]) == {"entity", "segment", "collector", "customer"}
+    assert not star["fact_kpi"]["converted"].any()
+    told = marts(book, TODAY, group_currency="EUR")["fact_kpi"]
+    own = told.filter(~pl.col("converted"))
+    assert own.equals(star["fact_kpi"])  # also its keys: who asks for more loses no row
+    rows = [r for r in collection_kpis(book, TODAY, by="collector", group_currency="EUR").rows if r.kpi == "ar"]
+    ours = told.filter(pl.col("kpi") == "ar")
+    for level, converted, of in (
+        ("collector", False, [r for r in rows if not r.converted]),
+        ("collector", True, [r for r in rows if r.converted and r.entity_id]),
+        ("group", True, [r for r in rows if r.converted and not r.entity_id]),
+    ):
+        found = ours.filter(pl.col("level") == level, pl.col("converted") == converted)
+        assert of
+        assert sorted(found["value_minor"].to_list(), key=str) == sorted((r.minor for r in of), key=str)
+    assert told.filter(pl.col("level") == "group")["entity_key"].null_count() == len(KPIS)
+    with pytest.raises(BadInput):
+        marts(book, TODAY, group_currency="XXX")
+
+
+def test_facts_are_exported_where_no_prediction_can_be_made_and_it_is_said_why(
+    drawn_facts: Callable[..., Facts], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts, lake = drawn_facts(invoice="invoice_id | issue_date | owed\nI | 5 | 20:1000"), Lake(tmp_path / "lake")
+    for table in TABLES:
+        lake.append(table, facts.tables[table.name])
+    mlruns, to = tmp_path / "mlruns", tmp_path / "star"
+    mlruns.mkdir()
+    (mlruns / "champion.json").write_text("{ not json")
+    assert run(["export", "--to", str(to), "--lake", str(tmp_path / "lake"), "--mlruns", str(mlruns)]) == 0
+    assert "No predictions:" in " ".join(capsys.readouterr().out.split())
+    assert len(pl.read_parquet(to / "fact_receivable.parquet")) == 1
+    assert pl.read_parquet(to / "fact_prediction.parquet").is_empty()
+    built, why = star_of(Lake(tmp_path / "lake"), mlruns)
+    assert "champion.json is damaged" in str(why)
+    assert built["fact_prediction"].is_empty()
+    (mlruns / "champion.json").unlink()
+    assert star_of(Lake(tmp_path / "lake"), mlruns)[1] is None
 
 
 def test_delta_tables_hold_the_same_rows(star: Marts, tmp_path: Path) -> None:

@@ -183,6 +183,15 @@ def test_a_model_that_reads_what_the_lake_lacks_is_refused(predictor):
         BookPredictor(VERSION, FakeModel("days_late_mean", "revenue"), predictor.book)
 
 
+def test_an_attribute_of_which_the_lake_never_heard_is_missing_and_no_reason_to_refuse(predictor):
+    model = FakeModel("days_late_mean", "attribute_revenue")
+    asked = BookPredictor(VERSION, model, predictor.book).by_id(by_id("INV-1003"))
+    assert asked.predictions[0].invoice_id == "INV-1003"
+    frame = pl.DataFrame({"days_late_mean": [1.0]})
+    null = frame.with_columns(attribute_revenue=pl.lit(None, pl.Float64))
+    assert feature_digests(frame, model.feature_names) == feature_digests(null, model.feature_names)
+
+
 def test_with_an_empty_lake_only_ledgers_that_are_sent_along_are_answered():
     predictor = BookPredictor(VERSION, FakeModel("days_late_mean", "revenue"), Book(Facts.of({})))
     assert predictor.inline(LEDGER).predictions[0].invoice_id == "INV-1003"

@@ -112,41 +112,74 @@ def test_a_rate_that_is_no_share_is_refused(rate: str) -> None:
         LossRates({"0-30": Decimal(0)})
 
 
-def test_rates_from_the_past_are_the_chain_of_its_roll_rates(drawn_facts: Draw, day: Day) -> None:
-    """Of 200 owed in current on day 31, 100 rolls on; from there all of it rolls until it is written off."""
+def test_rates_from_the_past_are_what_was_lost_of_what_was_owed_in_a_bucket(drawn_facts: Draw, day: Day) -> None:
+    """Of 200 owed in current on day 31, 75 is written off within 60 days; on day 61 that invoice is in 1-30."""
     facts = drawn_facts(
         invoice="known_at | invoice_id | owed\n 1 | paid | 40:100\n 1 | lost | 40:100",
         allocation="""invoice_id | kind | known_at | date | amount_minor
- paid | payment | 50 | 50 | 100
- lost | write_off | 200 | 200 | 75""",
+ paid | payment   | 50 | 50 | 100
+ lost | write_off | 85 | 85 | 75
+ lost | payment   | 86 | 86 | 25""",
     )
-    (rates,) = derived_rates(Book(facts), day("211"), steps=6, recovery_days=60)
-    # looks on days 31, 61, 91, 121: current, 1-30, 31-60, 61-90; on day 151 in 90+, of which all is still owed or gone
-    assert rates.rates == {
-        "90+": Decimal(1),
-        "61-90": Decimal(1),
-        "31-60": Decimal(1),
-        "1-30": Decimal(1),
-        "current": Decimal("0.5"),
-    }
+    (rates,) = derived_rates(Book(facts), day("121"), steps=2, recovery_days=60, fewest=1)
+    assert rates.rates == {"current": Decimal("0.375"), "1-30": Decimal("0.75")}
     assert (rates.entity_id, rates.currency) == ("E", "EUR")
+    assert set(rates.unknown) == {"31-60", "61-90", "90+"}
 
 
-def test_a_past_that_does_not_show_it_is_said_and_what_never_rolled_is_noted(drawn_facts: Draw, day: Day) -> None:
+def test_a_step_in_which_nothing_rolled_does_not_hide_what_was_written_off(drawn_facts: Draw, day: Day) -> None:
+    """From current into 1-30 nothing ever rolls: it was sold late. Still half of what was in 90+ was lost."""
+    facts = drawn_facts(
+        invoice="known_at | invoice_id | owed\n 1 | paid | 90:100\n 60 | lost | 40:100",
+        allocation="""invoice_id | kind | known_at | date | amount_minor
+ paid | payment   | 80  | 80  | 100
+ lost | write_off | 190 | 190 | 50
+ lost | payment   | 191 | 191 | 50""",
+    )
+    (rates,) = derived_rates(Book(facts), day("201"), steps=6, recovery_days=60, fewest=1)
+    assert rates.rates["90+"] == Decimal("0.5")
+    assert rates.rates["31-60"] > 0
+
+
+def test_what_is_too_little_or_lost_nothing_takes_the_rate_of_a_wider_pool_and_says_so(
+    drawn_facts: Draw, day: Day
+) -> None:
+    rows = [(e, c, k) for e, c, n in (("E", "EUR", 4), ("E", "USD", 1), ("F", "EUR", 2)) for k in range(n)]
+    invoices = "".join(f" 1 | {e} | {c}{k} | {c} | 120:100\n" for e, c, k in rows)
+    facts = drawn_facts(
+        invoice="known_at | entity_id | invoice_id | currency | owed\n" + invoices,
+        allocation="entity_id | invoice_id | currency | kind | known_at | date | amount_minor\n"
+        + "".join(
+            f" {e} | {c}{k} | {c} | {'write_off' if (e, c, k) == ('E', 'EUR', 0) else 'payment'} | 40 | 40 | 100\n"
+            for e, c, k in rows
+        ),
+    )
+    own, thin, calm = derived_rates(Book(facts), day("61"), steps=1, recovery_days=30, fewest=2)
+    assert (own.rates["current"], dict(own.notes)) == (Decimal("0.25"), {})
+    assert thin.rates["current"] == Decimal("0.2")
+    assert thin.notes["current"] == "the rate of all currencies of E, 5 receivables: its own 1 are too few"
+    assert calm.rates["current"] == Decimal("0.142857")
+    assert calm.notes["current"] == "the rate of all entities, 7 receivables: its own 2 lost nothing"
+    none = derived_rates(Book(facts), day("61"), steps=1, recovery_days=30, fewest=8)
+    assert [one.rates for one in none] == [{}, {}, {}]
+    assert none[0].unknown["current"] == "only 7 receivables were seen long enough in current; allowed: 8 or more"
+
+
+def test_a_past_that_does_not_show_it_is_said_and_a_rate_of_nothing_is_noted(drawn_facts: Draw, day: Day) -> None:
     facts = drawn_facts(
         invoice="known_at | invoice_id | owed\n 1 | a | 40:100\n 90 | b | 130:50\n 90 | c | 92:50",
         allocation="invoice_id | known_at | date | amount_minor\n a | 35 | 35 | 100",
     )
     book = Book(facts)
-    (rates,) = derived_rates(book, day("101"), steps=3)
+    (rates,) = derived_rates(book, day("101"), steps=3, recovery_days=60, fewest=1)
     assert rates.rates == {"current": Decimal(0)}
-    assert rates.unknown["1-30"] == "nothing was ever owed in 1-30"
+    assert rates.unknown["1-30"].startswith("only 0 receivables were seen long enough in 1-30")
     cells = provision(book, day("101"), [rates])
     assert cells["availability"].to_list() == ["partial", "none", "full", "full", "full"]
     assert provision(book, day("101"), [LossRates({"current": Decimal(0)})])["availability"][0] == "full"  # as told
     assert "the rate is 0" in str(cells["availability_reason"][0])
     assert total(cells).select("availability", "provision_minor").row(0) == ("none", None), "the worst of its cells"
-    (given,) = derived_rates(book, day("101"), steps=3, oldest_rate=Decimal("0.4"))
+    (given,) = derived_rates(book, day("101"), steps=3, fewest=1, oldest_rate=Decimal("0.4"))
     assert given.rates["90+"] == Decimal("0.4")
 
 
@@ -166,7 +199,7 @@ def test_what_was_written_off_before_a_look_is_not_lost_of_what_was_owed_then(dr
  a | write_off | 100 | 100 | 400
  a | payment   | 190 | 190 | 600""",
     )
-    (rates,) = derived_rates(Book(facts), day("201"), steps=1, recovery_days=60)
+    (rates,) = derived_rates(Book(facts), day("201"), steps=1, recovery_days=60, fewest=1)
     assert rates.rates["90+"] == 0
 
 
@@ -176,7 +209,7 @@ def test_every_look_asks_what_was_left_when_the_time_to_recover_was_over(drawn_f
         invoice="known_at | invoice_id | owed\n 1 | a | 20:1000",
         allocation="invoice_id | known_at | date | amount_minor\n a | 190 | 190 | 1000",
     )
-    (rates,) = derived_rates(Book(facts), day("201"), steps=2, recovery_days=60)
+    (rates,) = derived_rates(Book(facts), day("201"), steps=2, recovery_days=60, fewest=1)
     assert rates.rates["90+"] == Decimal("0.5")
 
 
@@ -187,7 +220,9 @@ def test_nothing_learnt_later_changes_the_rates_of_a_day(drawn_facts: Draw, day:
     )
     book = Book(facts)
     known = Book(facts.before(book.day_start(day("151"), "E")))
-    assert derived_rates(book, day("151"), recovery_days=30) == derived_rates(known, day("151"), recovery_days=30)
+    told = derived_rates(book, day("151"), recovery_days=30, fewest=1)
+    assert told == derived_rates(known, day("151"), recovery_days=30, fewest=1)
+    assert told[0].rates
 
 
 RATES = """
@@ -294,7 +329,10 @@ def test_the_command(
     assert max(map(len, shown.splitlines())) <= WIDTH
     assert json.loads(out.read_text())["totals"][0]["provision_minor"] == 52_650_000
     assert run([*command, "--by", "segment"]) == 0
-    assert "none: current: nothing was" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "none: E EUR, current: only 0 receivables were seen" in shown
+    assert "--oldest-loss" in shown
+    assert "duecast credit losses" in shown
     assert run([*command, "--rates", str(tmp_path / "rates.yaml"), "--oldest-loss", "50"]) == 2
     assert "--oldest-loss does not go with --rates" in capsys.readouterr().err
     (tmp_path / "other.yaml").write_text("rates: {current: 1 %}\nexceptions: [{entity: e, rates: {current: 2 %}}]")
