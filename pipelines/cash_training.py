@@ -119,4 +119,5 @@ def _figures(model: CashModel) -> dict[str, float]:
     shares = {"entity_share": told.entity_share, "customer_share": told.customer_share, "bundling": told.usual_bundling}
     spread = {f"spread_week_{k}": factor for k, factor in enumerate(model.spread.spread, start=1)}
     spread |= {f"group_spread_week_{k}": factor for k, factor in enumerate(model.group_spread.spread, start=1)}
-    return {**shares, **spread, "level_spread": model.profile.level_spread, "billed_share": model.billing.billed_share}
+    level = {"level_spread": model.level.spread, "level_common": model.level.common}
+    return {**shares, **spread, **level, "billed_share": model.billing.billed_share}

@@ -217,7 +217,7 @@ def _again(known: Book, past: Past, model: CashModel, as_of: datetime, seed: int
 
 def _bare(claims: Claims, model: CashModel, dependence: Dependence, *, draws: int, seed: int) -> Draws:
     """Draws before any recalibration."""
-    return simulate(claims, dependence, draws=draws, seed=seed, level_spread=model.profile.level_spread)
+    return simulate(claims, dependence, draws=draws, seed=seed, level=model.level)
 
 
 def every_four_weeks(first: date, until: date) -> list[date]:

@@ -188,7 +188,7 @@ def drawn(
 ) -> LookAhead:
     """The draws of `claims`, recalibrated, with all that the answer needs."""
     changed = scenario.apply(claims, book, as_of)
-    found = simulate(changed, model.dependence, draws=draws, seed=seed, level_spread=model.profile.level_spread)
+    found = simulate(changed, model.dependence, draws=draws, seed=seed, level=model.level)
     return LookAhead(
         as_of=as_of,
         first_day=dict(first_days(book.zones, as_of).iter_rows()),

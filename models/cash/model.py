@@ -19,8 +19,9 @@ from features.errors import StateError
 from models.cash.billing import Billing, fit_billing
 from models.cash.dependence import Outcome, fit_dependence
 from models.cash.dilution import Dilution, fit_dilution
+from models.cash.levels import fit_level
 from models.cash.new_business import Profile, fit_profile
-from models.cash.simulation import Dependence
+from models.cash.simulation import Dependence, Level
 from models.cash.spread import Spread
 
 FORMAT, FILE = 2, "cash.json"
@@ -38,6 +39,7 @@ class CashModel:
     dilution: Dilution
     billing: Billing
     profile: Profile
+    level: Level
     spread: Spread
     group_spread: Spread = field(default_factory=Spread)
     rests_on: str | None = None
@@ -75,6 +77,7 @@ PARTS: dict[str, Any] = {
     "dilution": Dilution,
     "billing": Billing,
     "profile": Profile,
+    "level": Level,
     "spread": Spread,
     "group_spread": Spread,
 }
@@ -83,11 +86,13 @@ PAIRS = "pairs"
 
 def fit_cash(book: Book, as_of: datetime, past: Sequence[Outcome], *, rests_on: str | None = None) -> CashModel:
     """From what was known at `as_of`: the ledger, and how past forecasts ended; not recalibrated."""
+    profile = fit_profile(book, as_of)
     return CashModel(
         fit_dependence(past),
         fit_dilution(book, as_of),
         fit_billing(book, as_of),
-        fit_profile(book, as_of),
+        profile,
+        fit_level(book, as_of, profile),
         Spread(),
         rests_on=rests_on,
         about={"as_of": as_of.isoformat(), "past_forecasts": len(past)},

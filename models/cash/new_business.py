@@ -3,7 +3,7 @@
 A quarter of 13 weeks ago falls on the same weekdays and within a day or two of the same days of the month. So each
 receivable issued in the last quarters, moved forward by whole quarters, is a replica of one to come: same customer,
 amount and terms, with an expected number of copies that follows recency, growth and season. What the order book
-already covers is taken off, and the level as a whole is uncertain (`level_spread`).
+already covers is taken off, and the level as a whole is uncertain (`levels.py`).
 """
 
 from dataclasses import dataclass
@@ -30,8 +30,6 @@ YEAR_DAYS = 364
 MOST_GROWTH = 0.4  # of the log volume a year
 SEASON_PRIOR = 60.0  # invoices that the even year weighs as much as
 MOST_REPLICAS = 4_000
-NO_SPREAD, MOST_SPREAD = 0.05, 0.5
-REHEARSALS = 4
 
 
 @dataclass(frozen=True)
@@ -40,25 +38,22 @@ class Profile:
 
     growth        entity_id -> log growth a year
     season        (entity_id, calendar month) -> volume relative to an even year
-    level_spread  standard deviation of the log of a quarter's volume beyond what single invoices explain
     """
 
     growth: dict[str, float]
     season: dict[tuple[str, int], float]
-    level_spread: float
 
 
 def fit_profile(book: Book, as_of: datetime) -> Profile:
     """From all invoices known at `as_of`. Under two years of history: no growth; under one: no season."""
-    issued = _issued(book, as_of)
+    issued = issued_by(book, as_of)
     growth = {e: _growth(rows) for (e,), rows in issued.group_by("entity_id", maintain_order=True)}
     season = {
         (str(e), month): value
         for (e,), rows in issued.group_by("entity_id", maintain_order=True)
         for month, value in _season(rows).items()
     }
-    bare = Profile({str(e): g for e, g in growth.items()}, season, NO_SPREAD)
-    return Profile(bare.growth, bare.season, _level_spread(issued, bare))
+    return Profile({str(e): g for e, g in growth.items()}, season)
 
 
 def replicas(issued: pl.DataFrame, profile: Profile) -> pl.DataFrame:
@@ -100,7 +95,7 @@ def new_claims(
     seed: int,
 ) -> Claims:
     """Replicas as claims: each paid like a new invoice of its customer, seen with what is known now."""
-    found = replicas(_issued(book, as_of), profile)
+    found = replicas(issued_by(book, as_of), profile)
     if found.is_empty():
         return no_claims()
     found = billing.uncovered(_thinned(found, seed))
@@ -125,7 +120,7 @@ def shifted(cdf: Floats, days: Ints) -> Floats:
     return np.where(at >= 0, inside, 0.0)
 
 
-def _issued(book: Book, as_of: datetime) -> pl.DataFrame:
+def issued_by(book: Book, as_of: datetime) -> pl.DataFrame:
     """Receivables known at `as_of` and issued before its day, with `first_day`."""
     known = standing(receivable_versions(book.facts), as_of).filter(pl.col("amount_minor") > 0)
     return (
@@ -179,27 +174,3 @@ def _season(rows: pl.DataFrame) -> dict[int, float]:
     count = dict(whole.group_by("month", maintain_order=True).agg(pl.col("weight").sum()).sort("month").iter_rows())
     even = sum(count.values()) / 12
     return {m: (count.get(m, 0.0) + SEASON_PRIOR) / (even + SEASON_PRIOR) for m in range(1, 13)}
-
-
-def _level_spread(issued: pl.DataFrame, profile: Profile) -> float:
-    """How far whole quarters of the past were off their replicas, beyond the chance of single invoices.
-
-    A quarter of a series counts by how well chance would have let it be told: by how many invoices carry it, whatever
-    its currency's units.
-    """
-    excess, weight = 0.0, 0.0
-    for back in range(1, REHEARSALS + 1):
-        past = issued.with_columns(pl.col("first_day") - pl.duration(days=back * QUARTER_DAYS))
-        told = replicas(past.filter(pl.col("issue_date") < pl.col("first_day")), profile)
-        ahead = (pl.col("issue_date") - pl.col("first_day")).dt.total_days()
-        came = past.filter(ahead.is_between(0, QUARTER_DAYS - 1))
-        for key, rows in told.group_by("entity_id", "currency", maintain_order=True):
-            amount, copies = (rows[c].to_numpy().astype(np.float64) for c in ("amount_minor", "copies"))
-            expected = float((amount * copies).sum())
-            actual = float(
-                came.filter(pl.col("entity_id") == key[0], pl.col("currency") == key[1])["amount_minor"].sum()
-            )
-            chance = float((amount**2 * copies * (1 + copies)).sum())
-            excess += (actual - expected) ** 2 / chance - 1
-            weight += expected**2 / chance
-    return float(np.clip(sqrt(max(excess / weight, 0.0)), NO_SPREAD, MOST_SPREAD)) if weight else NO_SPREAD

@@ -62,20 +62,42 @@ class Draws:
         return weekly
 
 
+@dataclass(frozen=True)
+class Level:
+    """How uncertain the volume of new business is.
+
+    spread  standard deviation of its log, of an entity
+    common  share of the variance that all entities have in common
+    """
+
+    spread: float = 0.0
+    common: float = 0.0
+
+    def drawn(self, rng: np.random.Generator, entities: int) -> Floats:
+        """(entities,) factors with a mean of 1."""
+        together, own = rng.standard_normal(), rng.standard_normal(entities)
+        z = np.sqrt(self.common) * together + np.sqrt(1.0 - self.common) * own
+        factors: Floats = np.exp(self.spread * z - self.spread**2 / 2)
+        return factors
+
+
+CERTAIN = Level()
+
+
 def simulate(
     claims: Claims,
     dependence: Dependence,
     *,
     draws: int,
     seed: int,
-    level_spread: float = 0.0,
+    level: Level = CERTAIN,
     threads: int = THREADS,
 ) -> Draws:
     """The same claims, dependence, draws and seed give the same answer, whatever the number of threads.
 
-    level_spread  standard deviation of the log of how much new business there is, common to an entity
+    level  how uncertain it is how much new business there is
     """
-    scene = _Scene.of(claims, dependence, level_spread)
+    scene = _Scene.of(claims, dependence, level)
     sizes = [min(DRAWS_AT_ONCE, draws - first) for first in range(0, draws, DRAWS_AT_ONCE)]
     seeds = np.random.SeedSequence(seed).spawn(len(sizes))
     with ThreadPoolExecutor(threads) as pool:
@@ -123,10 +145,10 @@ class _Scene:
     copies: Floats
     new: Ints  # claims that come in copies
     dependence: Dependence
-    level_spread: float
+    level: Level
 
     @classmethod
-    def of(cls, claims: Claims, dependence: Dependence, level_spread: float) -> "_Scene":
+    def of(cls, claims: Claims, dependence: Dependence, level: Level) -> "_Scene":
         head = claims.head.with_row_index("row").sort("entity_id", "customer_id", RUN, "row")
         order = head["row"].to_numpy()
         series = tuple(sorted(set(head.select(SERIES).iter_rows())))
@@ -151,7 +173,7 @@ class _Scene:
             copies=head["copies"].to_numpy(),
             new=np.flatnonzero((part == COMPONENTS.index(NEW)).to_numpy()),
             dependence=dependence,
-            level_spread=level_spread,
+            level=level,
         )
 
     def block(self, draws: int, seed: np.random.SeedSequence) -> Floats:
@@ -196,7 +218,7 @@ class _Scene:
             return self.amount
         amount = self.amount.copy()
         amount[self.ordered] *= rng.random(len(self.ordered)) < self.copies[self.ordered]
-        level = np.exp(self.level_spread * rng.standard_normal(int(self.entity.max()) + 1) - self.level_spread**2 / 2)
+        level = self.level.drawn(rng, int(self.entity.max()) + 1)
         expected = self.copies[self.new] * level[self.entity[self.customer[self.new]]]
         amount[self.new] *= rng.poisson(expected)
         return amount

@@ -182,7 +182,7 @@ def test_a_scenario_beside_the_base(book: Book, model: CashModel) -> None:
     base, changed = (next(s.total for s in told.series if s.currency == "EUR") for told in both if told)
     assert base is not None
     assert changed is not None
-    assert changed.owed_minor == base.owed_minor
+    assert changed.open_minor == base.open_minor
     assert changed.new_business_minor < base.new_business_minor
 
 
@@ -197,7 +197,7 @@ def test_why_an_earlier_forecast_was_off(book: Book) -> None:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (Asked(entity="XX01"), "nothing to forecast for XX01, any currency; there are: "),
+        (Asked(entity="XX01"), "no entity 'XX01'; there are: DE01, GB01, US01"),
         (Asked(group="ZZZ"), "unknown currency 'ZZZ'"),
     ],
 )

@@ -23,6 +23,7 @@ from models.cash.decomposition import decompose
 from models.cash.dilution import fit_dilution
 from models.cash.forecast import LookAhead, look_ahead
 from models.cash.fx import group_rates
+from models.cash.levels import PRIOR_COMMON, PRIOR_QUARTERS, REHEARSALS, fit_level
 from models.cash.model import CashModel, fit_cash
 from models.cash.mornings import at_start_of
 from models.cash.new_business import MOST_REPLICAS, Profile, _thinned, fit_profile, replicas
@@ -296,7 +297,7 @@ def test_replicas_move_by_whole_quarters() -> None:
             "first_day": [FIRST + timedelta(days=182)] * 3,
         }
     )
-    moved = replicas(rows, Profile({}, {}, 0.05))
+    moved = replicas(rows, Profile({}, {}))
     assert [(d - FIRST).days for d in moved["issue_date"]] == [182, 191, 272]
     assert moved["copies"].to_list() == pytest.approx([0.3 / 0.7, 0.4 / 0.7, 0.4 / 0.7])
 
@@ -315,9 +316,32 @@ def test_how_uncertain_new_business_is_does_not_hang_on_the_unit_of_a_currency(d
         busy = [f"E{d}.{n} | {d} | {d + 30}:1000 | EUR" for d in range(1, 720) for n in range(3 if d // 91 % 2 else 1)]
         steady = [f"J{d} | {d} | {d + 30}:{yen} | JPY" for d in range(1, 720)]
         lines = "\n".join(["invoice_id | issue_date | owed | currency", *busy, *steady])
-        return fit_profile(Book(drawn_facts(invoice=lines)), at(725)).level_spread
+        book = Book(drawn_facts(invoice=lines))
+        return fit_level(book, at(725), fit_profile(book, at(725))).spread
 
     assert spread_with(1_500) == pytest.approx(spread_with(150_000))
+
+
+def test_what_quarters_of_several_entities_have_in_common_is_told(drawn_facts: Draw) -> None:
+    """Two entities swing by the quarter together, or one against the other; one alone says nothing of others."""
+
+    def common_of(*busy_in: int) -> float:
+        lines = ["invoice_id | entity_id | issue_date | owed"]
+        for entity, odd in zip("EF", busy_in, strict=False):
+            many_on = {d for d in range(1, 720) if d // 91 % 2 == odd}
+            lines += [
+                f"{entity}{d}.{n} | {entity} | {d} | {d + 30}:1000"
+                for d in range(1, 720) for n in range(3 if d in many_on else 1)
+            ]  # fmt: skip
+        book = Book(drawn_facts(invoice="\n".join(lines)))
+        return fit_level(book, at(725), fit_profile(book, at(725))).common
+
+    together, against, alone = common_of(1, 1), common_of(1, 0), common_of(1)
+    assert together == pytest.approx(
+        (REHEARSALS + PRIOR_QUARTERS * PRIOR_COMMON) / (REHEARSALS + PRIOR_QUARTERS), abs=0.1
+    )
+    assert against == pytest.approx(PRIOR_QUARTERS * PRIOR_COMMON / (REHEARSALS + PRIOR_QUARTERS))
+    assert alone == PRIOR_COMMON
 
 
 def test_a_small_series_is_not_thinned_away() -> None:

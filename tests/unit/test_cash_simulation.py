@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from models.cash.claims import COMPONENTS, HORIZON_DAYS, NEW, OPEN, ORDERS, Claims, joined, no_claims
-from models.cash.simulation import NEVER, Dependence, Draws, inverse_table, simulate
+from models.cash.simulation import NEVER, Dependence, Draws, Level, inverse_table, simulate
 
 
 def claims(count: int, *, component: str = OPEN, copies: float = 1.0, customers: int = 1, spread: int = 30) -> Claims:
@@ -47,10 +47,10 @@ def test_the_mean_follows_the_cdf() -> None:
 def test_threads_change_nothing(threads: int) -> None:
     told = Dependence(0.05, 0.2, 0.5)
     parts = joined([claims(30, customers=7), claims(30, component=NEW, copies=0.4)])
-    one = simulate(parts, told, draws=60, seed=5, level_spread=0.2, threads=2)
-    other = simulate(parts, told, draws=60, seed=5, level_spread=0.2, threads=threads)
+    one = simulate(parts, told, draws=60, seed=5, level=Level(0.2, 0.5), threads=2)
+    other = simulate(parts, told, draws=60, seed=5, level=Level(0.2, 0.5), threads=threads)
     assert (one.amount == other.amount).all()
-    assert (one.amount != simulate(parts, told, draws=60, seed=6, level_spread=0.2).amount).any()
+    assert (one.amount != simulate(parts, told, draws=60, seed=6, level=Level(0.2, 0.5)).amount).any()
 
 
 @pytest.mark.parametrize(
@@ -79,12 +79,27 @@ def test_orders_come_whole_or_not_at_all_and_new_business_in_copies() -> None:
 
 def test_an_uncertain_level_widens_new_business_only() -> None:
     parts = [claims(200), claims(200, component=NEW, copies=0.5)]
-    calm, unsure = drawn(*parts), drawn(*parts, level_spread=0.4)
+    calm, unsure = drawn(*parts), drawn(*parts, level=Level(0.4))
     assert (unsure.amount[:, 0, 0] == calm.amount[:, 0, 0]).all() or unsure.amount[:, 0, 0].std() > 0
     new = COMPONENTS.index(NEW)
     totals = [d.amount[:, 0, new].sum(axis=-1) for d in (calm, unsure)]
     assert totals[1].std() > 2 * totals[0].std()
     assert totals[1].mean() == pytest.approx(totals[0].mean(), rel=0.1)
+
+
+def test_what_entities_have_in_common_adds_up_in_their_sum() -> None:
+    rng, entities = np.random.default_rng(1), 3
+    sums = {}
+    for common in (0.0, 0.5, 1.0):
+        factors = np.stack([Level(0.1, common).drawn(rng, entities) for _ in range(20_000)])
+        assert factors.mean(axis=0) == pytest.approx(np.ones(entities), abs=0.01)
+        assert np.log(factors).std(axis=0) == pytest.approx(np.full(entities, 0.1), rel=0.05), (
+            "of each as much as before"
+        )
+        sums[common] = factors.sum(axis=1).std()
+    assert sums[0.0] == pytest.approx(0.1 * 3**0.5, rel=0.05)
+    assert sums[0.5] == pytest.approx(0.1 * (3 + 6 * 0.5) ** 0.5, rel=0.05)
+    assert sums[1.0] == pytest.approx(0.3, rel=0.05)
 
 
 def test_nothing_to_draw_is_nothing() -> None:

@@ -81,13 +81,13 @@ systems:
 def test_from_a_won_deal_to_a_posted_invoice(landscape: Landscape, client: Tryton, tmp_path: Path) -> None:
     lake, now = Lake(tmp_path / "lake"), datetime.now(UTC)
     with Store(f"sqlite:///{tmp_path / 'state.db'}") as store:
-
-        def ingest(name: str, hours: int = 0) -> int:
-            clock = lambda: now + timedelta(hours=hours)  # noqa: E731
+        # seconds, not hours: an invoice is dated by this clock, and the ERP refuses one that its own calls tomorrow
+        def ingest(name: str, seconds: int = 0) -> int:
+            clock = lambda: now + timedelta(seconds=seconds)  # noqa: E731
             return ingest_system(landscape, name, lake, store, clock=clock).run.counts.landed
 
-        def dispatch(hours: int) -> dict[Fate, int]:
-            done = deliver(landscape, store, clock=lambda: now + timedelta(hours=hours), rng=Random(1))
+        def dispatch(seconds: int) -> dict[Fate, int]:
+            done = deliver(landscape, store, clock=lambda: now + timedelta(seconds=seconds), rng=Random(1))
             assert done.passed_over == ()
             return dict(done.fates)
 
