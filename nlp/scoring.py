@@ -47,14 +47,14 @@ class Counted:
 Pairs = Sequence[tuple[Said, Answer]]
 Set = Callable[[Said], frozenset[object]]
 
-SETS: dict[str, tuple[str, Set]] = {
-    "intents": ("intents", lambda said: frozenset(said.intents)),
-    "reasons": ("reasons of disputes", lambda said: frozenset(said.reasons)),
-    "invoice_numbers": ("invoice numbers, exact", lambda said: frozenset(said.invoice_numbers)),
-    "po_numbers": ("order numbers, exact", lambda said: frozenset(said.po_numbers)),
-    "amounts": ("amounts with their currency, exact", lambda said: frozenset(said.amounts)),
-    "promised_on": ("promised days, exact", lambda said: frozenset({said.promised_on} - {None})),
-    "disputed_amount": ("disputed amounts, exact", lambda said: frozenset({said.disputed} - {None})),
+SETS: dict[str, Set] = {
+    "intents": lambda said: frozenset(said.intents),
+    "reasons": lambda said: frozenset(said.reasons),
+    "invoice_numbers": lambda said: frozenset(said.invoice_numbers),
+    "po_numbers": lambda said: frozenset(said.po_numbers),
+    "amounts": lambda said: frozenset(said.amounts),
+    "promised_on": lambda said: frozenset({said.promised_on} - {None}),
+    "disputed_amount": lambda said: frozenset({said.disputed} - {None}),
 }
 LABELS = {"intents": tuple(i.name for i in INTENTS), "reasons": tuple(r.name for r in REASONS)}
 
@@ -62,7 +62,7 @@ LABELS = {"intents": tuple(i.name for i in INTENTS), "reasons": tuple(r.name for
 def measures(pairs: Pairs) -> dict[str, float | None]:
     """Every measure by its name: `intents.micro_f1`, `reasons.macro_f1`, `invoice_numbers.f1`, `abstention.error`..."""
     found: dict[str, float | None] = {}
-    for name, (_, of) in SETS.items():
+    for name, of in SETS.items():
         every = counted(pairs, of)
         if name in LABELS:
             by_label = [counted(pairs, _only(of, label)) for label in LABELS[name]]
@@ -71,7 +71,7 @@ def measures(pairs: Pairs) -> dict[str, float | None]:
         else:
             found |= {f"{name}.f1": every.f1, f"{name}.precision": every.precision, f"{name}.recall": every.recall}
     for name in ("intents", "reasons", "promised_on", "disputed_amount"):
-        found[f"{name}.exact"] = exact(pairs, SETS[name][1], all_count=name == "intents")
+        found[f"{name}.exact"] = exact(pairs, SETS[name], all_count=name == "intents")
     return found | abstention(pairs)
 
 
