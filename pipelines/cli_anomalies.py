@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipelines.cli_options import SCORE_ENDINGS, JsonOut, Lake, Models, Who, Why, as_date, written_file
+from pipelines.cli_options import SCORE_ENDINGS, AsOf, JsonOut, Lake, Models, Who, Why, as_date, written_file
 
 app = typer.Typer(
     help="Odd invoices, payments, master data and feeds, within an alert budget.",
@@ -14,14 +14,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-AsOf = Annotated[
-    datetime | None,
-    typer.Option(
-        help="With what was learnt and judged before this day; with all there is where left out.",
-        formats=["%Y-%m-%d"],
-        metavar="YYYY-MM-DD",
-    ),
-]
 AlertId = Annotated[str, typer.Argument(help="The alert's id, as listed.", metavar="ALERT")]
 
 

@@ -1,12 +1,11 @@
 """`duecast worklist`: who to contact today and why; and what a contact is worth, learnt from its own draws."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipelines.cli_options import JsonOut, Lake, Models, Seed, as_date, written_file
+from pipelines.cli_options import AsOf, JsonOut, Lake, Models, Seed, as_date, written_file
 
 app = typer.Typer(
     invoke_without_command=True,
@@ -29,14 +28,6 @@ GapDays = Annotated[
 ]
 PerMonth = Annotated[int, typer.Option(help="Days of 30 on which a customer is contacted.", min=1)]
 Entity = Annotated[str | None, typer.Option(help="Only this entity.", metavar="ID")]
-AsOf = Annotated[
-    datetime | None,
-    typer.Option(
-        help="With what was known before this day; with all there is where left out.",
-        formats=["%Y-%m-%d"],
-        metavar="YYYY-MM-DD",
-    ),
-]
 DespiteStale = Annotated[bool, typer.Option("--despite-stale", help="List although a feed is silent.")]
 Record = Annotated[bool, typer.Option("--record", help="Land the list in the lake, as it was drawn.")]
 Limit = Annotated[
