@@ -61,6 +61,7 @@ def train_cash(lake: Lake, mlruns: Path, *, seed: int, step: Step = lambda _: No
         lake_versions=versions,
         params={**model.about, "rests_on": serving.label, "rests_on_digest": serving.digest},
         metrics=_figures(model),
+        learnt_before=book.last_known(),
     )
     version = registry.register(model, frame, lineage, mlruns=mlruns, name=CASH_FORECAST, answer=CashForecast)
     return TrainedCash(version, model)
@@ -120,4 +121,5 @@ def _figures(model: CashModel) -> dict[str, float]:
     spread = {f"spread_week_{k}": factor for k, factor in enumerate(model.spread.spread, start=1)}
     spread |= {f"group_spread_week_{k}": factor for k, factor in enumerate(model.group_spread.spread, start=1)}
     level = {"level_spread": model.level.spread, "level_common": model.level.common}
+    level |= {"lasting_spread": model.lasting.spread}
     return {**shares, **spread, **level, "billed_share": model.billing.billed_share}

@@ -6,7 +6,6 @@ drawn again with the dependence learnt since: the spread mends the model of now,
 An origin is one instant for all entities, at which its day has begun everywhere: forecast and actual count from it.
 """
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -20,12 +19,14 @@ from models.cash.claims import WEEK_DAYS, WEEKS, Claims, Floats
 from models.cash.dependence import outcomes
 from models.cash.forecast import LookAhead, claims_of, drawn
 from models.cash.fx import group_rates, minor_rate
+from models.cash.lasting import fit_lasting, lifted_again
 from models.cash.model import CashModel, fit_cash
 from models.cash.mornings import begun_everywhere
 from models.cash.open_items import DatesPayments, OpenItems, open_items
+from models.cash.past import GROUP, PastAgain
 from models.cash.receipts import first_days, receipts_after
 from models.cash.simulation import INDEPENDENT, Dependence, Draws, simulate
-from models.cash.spread import Spread, Week, fit_spread, pit
+from models.cash.spread import Spread, fit_spread, pit
 
 NAIVE = {
     "due_plus_delay": baselines.due_plus_delay,
@@ -36,7 +37,7 @@ NAIVE = {
 KNOWN_AFTER_DAYS = 4
 PAST_FORECASTS = 12
 PAST_DRAWS = 500
-GROUP, TOGETHER = "", 0
+TOGETHER = 0
 NO_SPREAD = Spread()
 ROW_WEEKS = (*range(1, WEEKS + 1), TOGETHER)
 
@@ -98,10 +99,12 @@ def learnt(book: Book, as_of: datetime, past: Sequence[Past], *, seed: int, rest
     known = Book(book.facts.before(as_of), book.declared)
     model = fit_cash(book, as_of, [outcomes(book, p.items, as_of, seed=seed) for p in past], rests_on=rests_on)
     again = [seen for p in past if (seen := _again(known, p, model, as_of, seed))]
+    lasting = fit_lasting(again, model.level.common, seed)
+    again = [lifted_again(seen, lasting, seed) for seen in again]
     spread = fit_spread([week for seen in again for week in seen.weeks()])
-    together = [week for seen in again for week in seen.together(known, spread).weeks()]
+    together = [week for seen in again for week in seen.recalibrated(spread).together(known).weeks()]
     about = {**model.about, "past_weeks": sum(s.ended * len(s.series) for s in again)}
-    return replace(model, spread=spread, group_spread=fit_spread(together).only_spread(), about=about)
+    return replace(model, lasting=lasting, spread=spread, group_spread=fit_spread(together).only_spread(), about=about)
 
 
 def actual_weeks(book: Book, as_of: datetime, series: baselines.Series) -> Floats:
@@ -164,41 +167,6 @@ def _with_sums(weekly: Floats, factor: Floats, spread: Spread) -> Floats:
     group = spread.apply(group) if spread is not NO_SPREAD else group
     series = np.concatenate([weekly, group], axis=-2)
     return np.concatenate([series, series.sum(axis=-1, keepdims=True)], axis=-1)
-
-
-@dataclass(frozen=True)
-class PastAgain:
-    """A past forecast drawn again, beside what came of its weeks.
-
-    totals         (draws, series, WEEKS)
-    actual, place  (series, WEEKS); `place` decides among ties
-    ended          weeks whose cash is known
-    """
-
-    as_of: datetime
-    series: Sequence[tuple[str, str]]
-    totals: Floats
-    actual: Floats
-    place: Floats
-    ended: int
-
-    def weeks(self) -> list[Week]:
-        """Every ended week of every series."""
-        return [
-            Week(week, self.totals[:, k, week], float(self.actual[k, week]), float(self.place[k, week]))
-            for k in range(len(self.series))
-            for week in range(self.ended)
-        ]
-
-    def together(self, book: Book, spread: Spread) -> "PastAgain":
-        """The sum of the series that have a rate to the commonest currency, recalibrated each."""
-        currencies = Counter(currency for _, currency in self.series)
-        group = min(currencies, key=lambda c: (-currencies[c], c))
-        rates = group_rates(book, self.as_of, group)
-        factor = np.array([[minor_rate(rates[c], c, group) if c in rates else 0.0] for _, c in self.series])
-        totals = (np.maximum(spread.apply(self.totals), 0.0) * factor).sum(axis=1, keepdims=True)
-        actual = (self.actual * factor).sum(axis=0, keepdims=True)
-        return replace(self, series=[(GROUP, group)], totals=totals, actual=actual, place=self.place[:1])
 
 
 def _again(known: Book, past: Past, model: CashModel, as_of: datetime, seed: int) -> PastAgain | None:

@@ -29,6 +29,7 @@ from models.cash.answers import (
 from models.cash.billing import order_claims
 from models.cash.claims import COMPONENTS, HORIZON_DAYS, NEW, WEEK_DAYS, WEEKS, Claims, Floats, joined
 from models.cash.fx import group_rates, minor_rate
+from models.cash.lasting import lifted
 from models.cash.model import CashModel
 from models.cash.new_business import new_claims
 from models.cash.open_items import DatesPayments, OpenItems, open_claims, open_items
@@ -188,7 +189,7 @@ def drawn(
 ) -> LookAhead:
     """The draws of `claims`, recalibrated, with all that the answer needs."""
     changed = scenario.apply(claims, book, as_of)
-    found = simulate(changed, model.dependence, draws=draws, seed=seed, level=model.level)
+    found = lifted(simulate(changed, model.dependence, draws=draws, seed=seed, level=model.level), model.lasting, seed)
     return LookAhead(
         as_of=as_of,
         first_day=dict(first_days(book.zones, as_of).iter_rows()),

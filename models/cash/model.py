@@ -21,17 +21,19 @@ from models.cash.dependence import Outcome, fit_dependence
 from models.cash.dilution import Dilution, fit_dilution
 from models.cash.levels import fit_level
 from models.cash.new_business import Profile, fit_profile
-from models.cash.simulation import Dependence, Level
+from models.cash.simulation import CERTAIN, Dependence, Level
 from models.cash.spread import Spread
 
-FORMAT, FILE = 2, "cash.json"
+FORMAT, FILE = 3, "cash.json"
 
 
 @dataclass(frozen=True)
 class CashModel:
     """A trained cash model.
 
-    spread        of every series; `group_spread` on top of it, of their sum
+    level         how uncertain the volume of new business is
+    lasting       how far off all weeks of a series may be together
+    spread        of every series' weeks; `group_spread` on top of it, of their sum
     rests_on      the label of the payment-date version, null where nobody registered it
     """
 
@@ -40,6 +42,7 @@ class CashModel:
     billing: Billing
     profile: Profile
     level: Level
+    lasting: Level
     spread: Spread
     group_spread: Spread = field(default_factory=Spread)
     rests_on: str | None = None
@@ -78,6 +81,7 @@ PARTS: dict[str, Any] = {
     "billing": Billing,
     "profile": Profile,
     "level": Level,
+    "lasting": Level,
     "spread": Spread,
     "group_spread": Spread,
 }
@@ -93,6 +97,7 @@ def fit_cash(book: Book, as_of: datetime, past: Sequence[Outcome], *, rests_on: 
         fit_billing(book, as_of),
         profile,
         fit_level(book, as_of, profile),
+        CERTAIN,
         Spread(),
         rests_on=rests_on,
         about={"as_of": as_of.isoformat(), "past_forecasts": len(past)},

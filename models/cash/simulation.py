@@ -45,7 +45,7 @@ INDEPENDENT = Dependence()
 
 @dataclass(frozen=True)
 class Draws:
-    """What came in per series, component, day and draw: sums of whole minor units, exact in float64.
+    """What came in per series, component, day and draw, in minor units.
 
     series   (entity_id, currency) in order
     amount   (draws, series, components, HORIZON_DAYS)
@@ -64,18 +64,18 @@ class Draws:
 
 @dataclass(frozen=True)
 class Level:
-    """How uncertain the volume of new business is.
+    """How uncertain a volume is, of several entities or series at once.
 
-    spread  standard deviation of its log, of an entity
-    common  share of the variance that all entities have in common
+    spread  standard deviation of the log of each
+    common  share of the variance that all have in common
     """
 
     spread: float = 0.0
     common: float = 0.0
 
-    def drawn(self, rng: np.random.Generator, entities: int) -> Floats:
-        """(entities,) factors with a mean of 1."""
-        together, own = rng.standard_normal(), rng.standard_normal(entities)
+    def drawn(self, rng: np.random.Generator, draws: int, count: int) -> Floats:
+        """(draws, count) factors with a mean of 1."""
+        together, own = rng.standard_normal((draws, 1)), rng.standard_normal((draws, count))
         z = np.sqrt(self.common) * together + np.sqrt(1.0 - self.common) * own
         factors: Floats = np.exp(self.spread * z - self.spread**2 / 2)
         return factors
@@ -93,7 +93,7 @@ def simulate(
     level: Level = CERTAIN,
     threads: int = THREADS,
 ) -> Draws:
-    """The same claims, dependence, draws and seed give the same answer, whatever the number of threads.
+    """Sums of whole minor units, exact in float64; the same whatever the number of threads.
 
     level  how uncertain it is how much new business there is
     """
@@ -218,7 +218,7 @@ class _Scene:
             return self.amount
         amount = self.amount.copy()
         amount[self.ordered] *= rng.random(len(self.ordered)) < self.copies[self.ordered]
-        level = self.level.drawn(rng, int(self.entity.max()) + 1)
+        level = self.level.drawn(rng, 1, int(self.entity.max()) + 1)[0]
         expected = self.copies[self.new] * level[self.entity[self.customer[self.new]]]
         amount[self.new] *= rng.poisson(expected)
         return amount

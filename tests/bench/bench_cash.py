@@ -25,8 +25,9 @@ import polars as pl
 
 from features.book import Book
 from features.facts import Facts
-from models.cash.backtest import GROUP, NAIVE, TOGETHER, backtest, every_four_weeks, wape
+from models.cash.backtest import NAIVE, TOGETHER, backtest, every_four_weeks, wape
 from models.cash.claims import HORIZON_DAYS
+from models.cash.past import GROUP
 from models.cash.spread import LEVELS, coverage
 from models.payment_date import PaymentDateModel
 from pipelines.cash_training import RETRAINED_DAYS

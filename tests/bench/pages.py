@@ -38,7 +38,7 @@ PAGES = (
     Page("credit-ledger", "models/credit/README.md", "bench_credit_ledger.py --seeds 101 102 103 104 105"),
     Page("anomalies", "models/anomalies/README.md", "bench_anomalies.py --seeds 301 302 303 304 305"),
     Page("worklist", "models/worklist/README.md", "bench_worklist.py --seeds 101 102 103 104 105 --customers 250"),
-    Page("cash", "models/cash/README.md", "bench_cash.py --seeds 131 132 133 --customers 250 --draws 500"),
+    Page("cash", "models/cash/README.md", "bench_cash.py --seeds 141 142 143 --customers 250 --draws 500"),
 )
 
 

@@ -15,7 +15,6 @@ from features.book import Book
 from features.errors import BadInput, BadSetting, NotFound, StateError
 from features.facts import Facts
 from models.bins import epoch_days
-from models.cash.backtest import PastAgain
 from models.cash.baselines import due_plus_delay, four_weeks, last_year
 from models.cash.billing import after_lag, fit_billing, order_claims, remaining_lag
 from models.cash.claims import HORIZON_DAYS, NEW, OPEN, ORDERS, WEEKS
@@ -23,14 +22,16 @@ from models.cash.decomposition import decompose
 from models.cash.dilution import fit_dilution
 from models.cash.forecast import LookAhead, look_ahead
 from models.cash.fx import group_rates
+from models.cash.lasting import fit_lasting, lifted_again
 from models.cash.levels import PRIOR_COMMON, PRIOR_QUARTERS, REHEARSALS, fit_level
 from models.cash.model import CashModel, fit_cash
 from models.cash.mornings import at_start_of
 from models.cash.new_business import MOST_REPLICAS, Profile, _thinned, fit_profile, replicas
 from models.cash.open_items import open_items
+from models.cash.past import PastAgain
 from models.cash.receipts import receipts_after
 from models.cash.scenarios import Delay, Rate, Resolved, Scenario, Terms
-from models.cash.simulation import Dependence
+from models.cash.simulation import CERTAIN, Dependence, Level
 from models.cash.spread import Spread, Week, coverage, fit_spread, pit
 from models.distribution import Distribution, on_one_day
 from pipelines.cash import read_scenario
@@ -668,7 +669,7 @@ def test_a_handful_of_weeks_changes_little_and_none_goes_beyond_the_bounds() -> 
 def test_the_model_comes_back_as_it_was_saved(drawn_facts: Draw, tmp_path: Path) -> None:
     fitted = fit_cash(Book(many(drawn_facts)), at(190), [], rests_on="payment-date/1")
     dependence, group = Dependence(0.1, 0.2, 0.3, {("E", "A"): 0.4}), Spread(spread=(1.2,) * WEEKS)
-    told = replace(fitted, dependence=dependence, group_spread=group)
+    told = replace(fitted, dependence=dependence, group_spread=group, lasting=Level(0.1, 0.5))
     told.save(tmp_path)
     assert CashModel.load(tmp_path) == told
 
@@ -682,9 +683,38 @@ def test_what_series_miss_together_widens_their_sum(drawn_facts: Draw) -> None:
         series = [("E", "EUR"), ("F", "EUR")]
         pasts.append(PastAgain(at(190), series, totals, actual, rng.random(actual.shape), ended=4))
     assert fit_spread([w for p in pasts for w in p.weeks()]).spread[0] == pytest.approx(1.0, abs=0.08)
-    told = fit_spread([w for p in pasts for w in p.together(book, Spread()).weeks()])
+    told = fit_spread([w for p in pasts for w in p.together(book).weeks()])
     assert told.spread[0] == pytest.approx(2**0.5, rel=0.08)
     assert told.spread[4:] == (1.0,) * (WEEKS - 4)
+
+
+def lasting_pasts(off: float, rng: np.random.Generator, ended: int = WEEKS) -> list[PastAgain]:
+    """Weeks of 100 +- 10 each; what came of all weeks of a series was off by one factor."""
+    pasts = []
+    for _ in range(100):
+        totals = 100.0 + 10.0 * rng.standard_normal((100, 2, WEEKS))
+        factor = np.exp(off * rng.standard_normal((2, 1)))
+        actual = factor * (100.0 + 10.0 * rng.standard_normal((2, WEEKS)))
+        pasts.append(PastAgain(at(190), [("E", "EUR"), ("F", "EUR")], totals, actual, rng.random((2, WEEKS)), ended))
+    return pasts
+
+
+def test_errors_that_last_widen_sums_of_weeks() -> None:
+    rng = np.random.default_rng(4)
+    pasts = lasting_pasts(0.1, rng)
+    told = fit_lasting(pasts, 0.4, seed=1)
+    assert told.spread == pytest.approx(0.1, abs=0.025)
+    assert told.common == 0.4
+    again = lifted_again(pasts[0], told, 1)
+    assert again.totals.sum(axis=-1).std() > 1.8 * pasts[0].totals.sum(axis=-1).std()
+    assert (again.totals == lifted_again(pasts[0], told, 1).totals).all()
+
+
+def test_errors_of_single_weeks_last_no_longer() -> None:
+    rng = np.random.default_rng(5)
+    assert fit_lasting(lasting_pasts(0.0, rng), 0.4, seed=1).spread < 0.02
+    assert fit_lasting(lasting_pasts(0.1, rng, ended=3), 0.4, seed=1) == CERTAIN, "three weeks tell nothing"
+    assert fit_lasting([], 0.4, seed=1) == CERTAIN
 
 
 @pytest.mark.parametrize("content", ["{", "{}", '{"format": 99}', "[]"])

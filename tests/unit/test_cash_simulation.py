@@ -91,7 +91,7 @@ def test_what_entities_have_in_common_adds_up_in_their_sum() -> None:
     rng, entities = np.random.default_rng(1), 3
     sums = {}
     for common in (0.0, 0.5, 1.0):
-        factors = np.stack([Level(0.1, common).drawn(rng, entities) for _ in range(20_000)])
+        factors = Level(0.1, common).drawn(rng, 20_000, entities)
         assert factors.mean(axis=0) == pytest.approx(np.ones(entities), abs=0.01)
         assert np.log(factors).std(axis=0) == pytest.approx(np.full(entities, 0.1), rel=0.05), (
             "of each as much as before"
