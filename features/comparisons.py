@@ -77,14 +77,8 @@ def compared(facts: Facts, limits: Mapping[str, int] | None = None) -> pl.DataFr
     return stream.hstack(pl.DataFrame(said, schema=schema, orient="row"))
 
 
-def comparison_columns() -> tuple[str, ...]:
-    """The numbers of `compared`, in order."""
-    watching = watchers(Facts.of({}), {}, Twins())
-    return tuple(c for w in watching for c in w.columns if c not in TEXTS)
-
-
 def _in_hundredths(facts: Facts, limits: Mapping[str, int]) -> dict[str, float]:
-    """Limits as documents are valued (`home_minor`): a yen or a dinar has another exponent than two."""
+    """Limits as documents are valued (`home_cents`): a yen or a dinar has another exponent than two."""
     currencies = dict(facts.latest("entity").select("entity_id", "currency").iter_rows())
     return {e: limit * 100 / 10 ** exponent(currencies[e]) for e, limit in limits.items() if e in currencies}
 

@@ -97,12 +97,13 @@ def unapplied(facts: Facts, customers: pl.DataFrame | None = None) -> pl.DataFra
     their CUSTOMER columns, only theirs.
     """
     key = ("entity_id", "payment_id")
+    own = (*key, "currency")
     money = _of(facts.spans("payment").drop_nulls("customer_id").filter(pl.col("amount_minor") > 0), customers, key)
-    spent = facts.spans("allocation").filter(pl.col("kind") == "payment").rename({"from_id": "payment_id"})
-    own = money.group_by(key).agg(_own=pl.col("currency").first())
+    spent = facts.spans("allocation").filter(pl.col("kind") == "payment")
+    spent = spent.rename({"from_id": "payment_id", "currency": "_settled"}).join(money.select(own).unique(), on=key)
     # what is paid in one currency for another counts in its own, where the books say how much of it that was
-    part = pl.when(pl.col("currency") == pl.col("_own")).then("amount_minor").otherwise("paid_minor")
-    return left_over(money, spent.join(own, on=key).with_columns(part_minor=part), key)
+    part = pl.when(pl.col("_settled") == pl.col("currency")).then("amount_minor").otherwise("paid_minor")
+    return left_over(money, spent.with_columns(part_minor=part), own)
 
 
 def unbilled(facts: Facts, customers: pl.DataFrame | None = None) -> pl.DataFrame:

@@ -7,6 +7,7 @@ import polars as pl
 from features.calendars import with_day_of
 from features.customer_events import losses
 from features.customers import DefaultRule, is_material
+from features.events import LAST_YEAR
 from features.facts import Facts, standing
 from features.labels import knowledge_lags
 from features.ledger import RECEIVABLE, SETTLES
@@ -117,7 +118,7 @@ def _grown_late(
     By the day on which money counted, not by the day on which it was learnt: a bank file that came late makes no
     default. What was settled on that very day was `late_days` late.
     """
-    owed = standing(states, before).filter(pl.col("amount_minor") > 0, pl.col("due_date").dt.year() < 2100)
+    owed = standing(states, before).filter(pl.col("amount_minor") > 0, pl.col("due_date").dt.year() < LAST_YEAR)
     aged = owed.with_columns(_late_day=pl.col("due_date") + pl.duration(days=rule.late_days))
     parts = standing(facts.spans("allocation"), before).select(*SETTLES, "date", part_minor="amount_minor")
     settled = (

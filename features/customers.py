@@ -12,7 +12,7 @@ import polars as pl
 from features.calendars import instant, with_day_of, with_day_start
 from features.customer_events import losses
 from features.errors import BadSetting
-from features.events import cents
+from features.events import LAST_YEAR, cents
 from features.facts import Facts, standing, with_version
 from features.ledger import RECEIVABLE, SPAN
 from features.masters import CUSTOMER, Masters
@@ -103,7 +103,9 @@ def with_master(subjects: pl.DataFrame, facts: Facts, masters: Masters) -> pl.Da
     digits = pl.col("entity_currency").replace_strict(exponents(), return_dtype=pl.Int64, default=2)
     return (
         found.join(masters.zones.select("entity_id", "entity_currency"), on="entity_id", how="left")
-        .with_columns(credit_limit_cents=(pl.col("credit_limit_minor") * pl.lit(10.0).pow(2 - digits)).cast(pl.Int64))
+        .with_columns(
+            credit_limit_cents=(pl.col("credit_limit_minor") * pl.lit(10.0).pow(2 - digits)).round().cast(pl.Int64)
+        )
         .drop("entity_currency")
     )
 
@@ -149,7 +151,7 @@ def is_material(minor: str, rule: DefaultRule) -> pl.Expr:
 
 def _long_overdue(states: pl.DataFrame, masters: Masters, rule: DefaultRule) -> pl.DataFrame:
     """From the start of the day on which it is `late_days` past due, for a cutoff at that very instant too."""
-    still = masters.valued(states.filter(pl.col("open_minor") > 0, pl.col("due_date").dt.year() < 2100))
+    still = masters.valued(states.filter(pl.col("open_minor") > 0, pl.col("due_date").dt.year() < LAST_YEAR))
     aged = still.filter(is_material("open_minor", rule)).with_columns(
         _day=pl.col("due_date") + pl.duration(days=rule.late_days)
     )

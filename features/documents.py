@@ -26,7 +26,7 @@ DOCUMENT: dict[str, pl.DataType] = {
     "known_at": INSTANT,
     "currency": pl.String(),
     "amount_minor": pl.Int64(),
-    "home_minor": pl.Int64(),  # hundredths of the entity's currency by the rate known then; null where there was none
+    "home_cents": pl.Int64(),  # hundredths of the entity's currency by the rate known then; null where there was none
     "number": pl.String(),  # what people call it: an invoice's number, what a payer wrote
     "refers_to": pl.String(),  # the invoice that a credit note names
     "account": pl.String(),  # the money's other side; the account on file of a customer
@@ -51,11 +51,11 @@ def documents(facts: Facts) -> pl.DataFrame:
     )
     timed = _local(booked, masters.zones)
     empty = pl.DataFrame(schema=DOCUMENT)
-    rows = pl.concat([empty.drop("home_minor", "cutoff", "account_on_file"), timed, _feed_days(timed, masters.zones)],
+    rows = pl.concat([empty.drop("home_cents", "cutoff", "account_on_file"), timed, _feed_days(timed, masters.zones)],
                      how="diagonal_relaxed")  # fmt: skip
     rows = _with_account_on_file(masters.valued(rows, at="known_at"), facts)
     home = (pl.col("amount_minor") * pl.col("rate")).round().cast(pl.Int64)
-    made = rows.with_columns(home_minor=home, cutoff=pl.col("known_at") + _MILLISECOND)
+    made = rows.with_columns(home_cents=home, cutoff=pl.col("known_at") + _MILLISECOND)
     return made.select(pl.col(c).cast(t) for c, t in DOCUMENT.items()).sort("known_at", *KEY)
 
 

@@ -21,7 +21,7 @@ import polars as pl
 from features.book import Book
 from features.customers import SNAPSHOT, DefaultRule
 from features.facts import standing
-from features.ledger import RECEIVABLE, SPAN
+from features.ledger import RECEIVABLE, SETTLES, SPAN
 from features.masters import CUSTOMER
 
 FEWEST_CASES = 20
@@ -99,9 +99,12 @@ def _owed(book: Book, starts: pl.DataFrame) -> pl.DataFrame:
 
 
 def _written_off(book: Book, owed: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
-    """RECEIVABLE, cutoff and `_gone`: what is written off of it by now, less what was at the cutoff already."""
+    """RECEIVABLE, cutoff and `_gone`: what is written off of it by now, less what was at the cutoff already.
+
+    In its own currency: cents of another one settle nothing.
+    """
     told = book.facts.spans("allocation").filter(pl.col("kind") == "write_off")
-    parts = owed.select(*RECEIVABLE, "cutoff").join(told, on=RECEIVABLE)
+    parts = owed.select(*SETTLES, "cutoff").join(told, on=SETTLES)
     ends = pl.col("known_to")
     before = (pl.col("known_from") < pl.col("cutoff")) & (ends.is_null() | (pl.col("cutoff") <= ends))
     now = ends.is_null() & (pl.col("known_from") < as_of)

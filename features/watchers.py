@@ -148,9 +148,9 @@ class Limits:
 
     def _share(self, document: Row) -> float | None:
         limit = self._limits.get(document["entity_id"])
-        if not limit or document["home_minor"] is None or not is_outgoing(document):
+        if not limit or document["home_cents"] is None or not is_outgoing(document):
             return None
-        return abs(int(document["home_minor"])) / limit
+        return abs(int(document["home_cents"])) / limit
 
 
 def _day_of(document: Row) -> tuple[Any, ...]:
@@ -163,7 +163,7 @@ class Loops:
     columns = ("loop_rounds", "loop_days")
 
     def __init__(self) -> None:
-        self._invoices: dict[tuple[str, str], tuple[int, int, datetime]] = {}  # amount, rounds, when it began
+        self._invoices: dict[tuple[str, str, str], tuple[int, int, datetime]] = {}  # amount, rounds, when it began
         self._credited: dict[tuple[Any, ...], list[tuple[datetime, int, int, datetime]]] = defaultdict(list)
 
     def seen(self, document: Row) -> Said:
@@ -177,15 +177,15 @@ class Loops:
         if document["table"] == "invoice":
             begun = began or document["known_at"]
             claim = (document["amount_minor"], int(rounds), begun)
-            self._invoices[document["entity_id"], document["record_id"]] = claim
+            self._invoices[document["entity_id"], document["record_id"], document["currency"]] = claim
         elif document["table"] == "credit_note" and self._in_full(document):
-            _, before, begun = self._invoices[document["entity_id"], document["refers_to"]]
+            _, before, begun = self._invoices[_credited(document)]
             kept = self._credited[_claim(document)]
             kept.append((document["known_at"], -document["amount_minor"], before, begun))
 
     def _rounds(self, document: Row) -> tuple[float, datetime | None]:
         if document["table"] == "credit_note" and self._in_full(document):
-            _, rounds, began = self._invoices[document["entity_id"], document["refers_to"]]
+            _, rounds, began = self._invoices[_credited(document)]
             recent = days_between(began, document["known_at"]) <= LOOP_DAYS + BATCH_DAYS * rounds
             return (float(rounds), began) if recent else (0.0, None)
         if document["table"] != "invoice":
@@ -199,9 +199,14 @@ class Loops:
         return max(found, default=(0.0, None), key=lambda f: f[0])
 
     def _in_full(self, document: Row) -> bool:
-        owed = self._invoices.get((document["entity_id"], document["refers_to"]))
+        owed = self._invoices.get(_credited(document))
         return owed is not None and abs(owed[0] + document["amount_minor"]) <= ABOUT * abs(owed[0])
 
 
 def _claim(document: Row) -> tuple[Any, ...]:
     return document["entity_id"], document["customer_id"], document["currency"]
+
+
+def _credited(document: Row) -> tuple[str, str, str]:
+    """The invoice that a credit note names; cents of another currency credit nothing in full."""
+    return document["entity_id"], document["refers_to"], document["currency"]

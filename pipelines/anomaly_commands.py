@@ -1,6 +1,6 @@
 """What `duecast anomalies` does: trains, lists, shows one, keeps a verdict; shows it and writes it to files."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -11,13 +11,13 @@ import msgspec
 from features.errors import BadSetting
 from features.facts import Facts
 from features.lake import Lake
-from models.anomalies.alerts import Budget
+from models.anomalies.alerts import Alert, Budget
 from models.anomalies.model import EXPECTED_RATE
 from models.champion import ANOMALIES, ready
-from pipelines.anomaly_files import write_alerts
 from pipelines.anomaly_limits import read_limits
 from pipelines.anomaly_screen import Shown, heading, page, table
 from pipelines.anomaly_training import train_anomalies
+from pipelines.answer_files import write_answers, write_json
 from pipelines.screen import console
 from services.alerts import AlertVerdicts, OnRecord, on_record, verdict_on
 from services.anomaly_desk import AnomalyDesk
@@ -122,9 +122,9 @@ def list_alerts(
     for words in told.silent:
         screen.print(f"! {words}", markup=False)
     if json_out is not None:
-        _write(json_out, {"model": label, "as_of": as_of, "since": since, **vars(told)})
+        write_json({"model": label, "as_of": as_of, "since": since, **vars(told)}, json_out)
     if out is not None:
-        write_alerts(told.alerts, out)
+        write_answers(told.alerts, Alert, out)
         screen.print(f"Written: {out}", markup=False)
 
 
@@ -136,7 +136,7 @@ def show_alert(
         alert, history = desk.alert(alert_id, record, as_of=as_of), desk.then(record, as_of).history(alert_id)
     console().print(page(alert, history), markup=False)
     if json_out is not None:
-        _write(json_out, {**msgspec.to_builtins(alert), "verdicts": history})
+        write_json({**msgspec.to_builtins(alert), "verdicts": history}, json_out)
 
 
 def judge_alert(
@@ -150,8 +150,3 @@ def judge_alert(
     screen = console()
     screen.print(f"{alert_id}: {said.verdict}, says {said.who}. It is told no more.", markup=False)
     screen.print("`duecast train anomalies` learns from it.", markup=False)
-
-
-def _write(path: Path, content: Mapping[str, object]) -> None:
-    """As JSON; amounts stay in minor units beside their currency."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(content)))

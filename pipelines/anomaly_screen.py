@@ -10,10 +10,9 @@ from rich.text import Text
 
 from models.anomalies.alerts import FAINT, FOREST, GOES_ON, Alert, Evidence
 from models.anomalies.wording import money
+from pipelines.screen import short_name
 from services.alerts import Verdict
 from services.anomaly_desk import Found
-
-NAME_WIDTH = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +94,7 @@ def _signs(evidence: Sequence[Evidence]) -> str:
 
 
 def _customer(alert: Alert) -> str:
-    name = " ".join((alert.customer_name or "").split())
-    short = name if len(name) <= NAME_WIDTH else f"{name[: NAME_WIDTH - 1]}…"
-    return f"{alert.customer_id} {short}".rstrip()
+    return f"{alert.customer_id} {short_name(alert.customer_name)}".rstrip()
 
 
 def _taken_back(alert: Alert) -> list[str]:

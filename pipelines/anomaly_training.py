@@ -1,8 +1,8 @@
 """Train the anomaly model on everything the lake knows and on what people said, and register it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -36,7 +36,7 @@ def train_anomalies(
     lake: Lake,
     mlruns: Path,
     *,
-    verdicts: Iterable[Verdict] = (),
+    verdicts: Collection[Verdict] = (),
     limits: Mapping[str, int] | None = None,
     expected_rate: float = EXPECTED_RATE,
     seed: int = 7,
@@ -55,10 +55,20 @@ def train_anomalies(
     step("training")
     model = train(frame, judged=judged_documents(verdicts), limits=limits, expected_rate=expected_rate, seed=seed)
     step("registering")
-    return TrainedAnomalies(_registered(model, frame, versions, mlruns), model)
+    days = frame["known_at"].dt.date()
+    lineage = registry.Lineage(
+        data_window=(_day(days.min()), _day(days.max())),
+        lake_versions=versions,
+        params=model.about,
+        metrics={"chance_mean": float(model.scored(frame)["chance"].to_numpy().mean())},
+        learnt_before=learnt_before(frame, verdicts),
+    )
+    asked = frame.select("entity_id", "table", "record_id", *model.feature_names)
+    version = registry.register(model, asked, lineage, mlruns=mlruns, name=ANOMALIES, answer=AnomalyAnswer)
+    return TrainedAnomalies(version, model)
 
 
-def judged_documents(verdicts: Iterable[Verdict]) -> pl.DataFrame:
+def judged_documents(verdicts: Collection[Verdict]) -> pl.DataFrame:
     """JUDGED rows of every document that a verdict was about; the newest verdict on a document counts."""
     rows = [
         {"entity_id": v.entity_id, "table": table, "record_id": record, "real": v.real}
@@ -69,12 +79,13 @@ def judged_documents(verdicts: Iterable[Verdict]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=JUDGED).unique(keys, keep="last", maintain_order=True)
 
 
-def _registered(model: AnomalyModel, frame: pl.DataFrame, versions: Mapping[str, int], mlruns: Path) -> ModelVersion:
-    days = frame["known_at"].dt.date()
-    first, last = days.min(), days.max()
-    assert isinstance(first, date)
-    assert isinstance(last, date)
-    metrics = {"chance_mean": float(model.scored(frame)["chance"].to_numpy().mean())}
-    lineage = registry.Lineage((first, last), versions, model.about, metrics)
-    read = [*("entity_id", "table", "record_id"), *model.feature_names]
-    return registry.register(model, frame.select(read), lineage, mlruns=mlruns, name=ANOMALIES, answer=AnomalyAnswer)
+def learnt_before(frame: pl.DataFrame, verdicts: Collection[Verdict]) -> datetime:
+    """The instant just after the newest document and the newest verdict."""
+    newest = frame["known_at"].max()
+    assert isinstance(newest, datetime)
+    return max([newest, *(v.at for v in verdicts)]) + timedelta(milliseconds=1)
+
+
+def _day(value: object) -> date:
+    assert isinstance(value, date)
+    return value

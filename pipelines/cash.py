@@ -23,8 +23,10 @@ from models.cash.mornings import at_start_of, begun_everywhere
 from models.cash.open_items import DatesPayments, open_items
 from models.cash.scenarios import Scenario
 from models.champion import CASH_FORECAST, PAYMENT_DATE, ready
+from pipelines.answer_files import write_frame, write_json
 from pipelines.cash_training import TrainsDates, fit_rehearsed, trained_before
 from pipelines.strict_yaml import decode
+from services.analysts import nothing_to_forecast
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def forecast_book(
     seen = look_ahead(known, dated, model, when, draws=asked.draws, seed=asked.seed)
     base = _told(seen, asked)
     if not base.series:
-        raise NotFound(_nothing(book, asked))
+        raise NotFound(nothing_to_forecast(book, asked.entity, asked.currency))
     return base, None if scenario is None else _told(in_scenario(seen, scenario), asked)
 
 
@@ -130,18 +132,9 @@ def read_scenario(path: Path) -> Scenario:
 def write(base: CashForecast, scenario: CashForecast | None, path: Path) -> None:
     """Write forecasts to a file that ends in .json, .csv or .parquet: whole, or as `as_frame`."""
     if path.suffix == ".json":
-        path.write_bytes(as_json(base, scenario))
-        return
-    rows = as_frame([f for f in (base, scenario) if f is not None])
-    if path.suffix == ".parquet":
-        rows.write_parquet(path)
+        write_json({"base": base, "scenario": scenario}, path)
     else:
-        rows.write_csv(path)
-
-
-def as_json(base: CashForecast, scenario: CashForecast | None) -> bytes:
-    """Both as JSON."""
-    return msgspec.json.format(msgspec.json.encode({"base": base, "scenario": scenario}))
+        write_frame(as_frame([f for f in (base, scenario) if f is not None]), path)
 
 
 def as_frame(told: list[CashForecast]) -> pl.DataFrame:
@@ -194,10 +187,3 @@ def _amounts(inflow: Inflow) -> dict[str, Any]:
     told = msgspec.structs.asdict(inflow)
     quantiles = told.pop("quantiles_minor")
     return told | {f"{name}_minor": amount for name, amount in quantiles.items()}
-
-
-def _nothing(book: Book, asked: Asked) -> str:
-    there = book.states.select("entity_id", "currency").unique().sort("entity_id", "currency").iter_rows()
-    pairs = ", ".join("/".join(pair) for pair in there) or "none"
-    whose = f"{asked.entity or 'any entity'}, {asked.currency or 'any currency'}"
-    return f"nothing to forecast for {whose}; there are: {pairs}"

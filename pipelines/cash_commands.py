@@ -3,10 +3,9 @@
 from datetime import date
 from pathlib import Path
 
-import msgspec
-
 from features.lake import Lake
-from pipelines.cash import Asked, as_json, explain_cash, forecast_cash, read_scenario, write
+from pipelines.answer_files import write_json
+from pipelines.cash import Asked, explain_cash, forecast_cash, read_scenario, write
 from pipelines.cash_screen import decomposition_table, forecast_tables
 from pipelines.cash_training import train_cash
 from pipelines.screen import console
@@ -30,7 +29,7 @@ def show_forecast(
     if out is not None:
         write(base, beside, out)
     if json_out is not None:
-        json_out.write_bytes(as_json(base, beside))
+        write_json({"base": base, "scenario": beside}, json_out)
     for table in forecast_tables(base, beside):
         screen.print(table)
     screen.print(f"Resting on {base.rests_on}, {base.draws:,} draws. Why an earlier one was off: duecast cash explain")
@@ -59,5 +58,5 @@ def show_decomposition(
     with screen.status("forecasting as of then"):
         told = explain_cash(Lake(settings.lake), settings.mlruns, since=since, until=until, seed=seed)
     if json_out is not None:
-        json_out.write_bytes(msgspec.json.format(msgspec.json.encode(told)))
+        write_json(told, json_out)
     screen.print(decomposition_table(told))

@@ -16,47 +16,52 @@ app = typer.Typer(
 
 AlertId = Annotated[str, typer.Argument(help="The alert's id, as listed.", metavar="ALERT")]
 
+# The options of the list, in the order of its parameters.
+BudgetShare = Annotated[float, typer.Option(help="At most this share of the documents become alerts.", metavar="SHARE")]
+PerDay = Annotated[int, typer.Option(help="At most so many alerts a day of an entity.", metavar="N")]
+LeastChance = Annotated[
+    float,
+    typer.Option(
+        help="No alert that is less likely to be odd than this, however much of the budget is left.", metavar="P"
+    ),
+]
+Days = Annotated[
+    int | None,
+    typer.Option(
+        help="Only what was learnt in so many days up to the newest, or to --as-of. Default: 30.", metavar="N"
+    ),
+]
+Since = Annotated[
+    datetime | None,
+    typer.Option(
+        help="Only what was learnt since this day, UTC; instead of --days.", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD"
+    ),
+]
+AllOfThem = Annotated[
+    bool, typer.Option("--all", help="Of all days, and duplicates that the books took back since, too.")
+]
+Limit = Annotated[int, typer.Option(help="Show at most so many; files hold all.", metavar="N")]
+Entity = Annotated[str | None, typer.Option(help="Only this legal entity.", metavar="ID")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        help="Write all of the alerts: .parquet, .csv or .json.", metavar="FILE", callback=written_file(*SCORE_ENDINGS)
+    ),
+]
+
 
 @app.command("list")
 def anomalies_list(
-    budget: Annotated[
-        float, typer.Option(help="At most this share of the documents become alerts.", metavar="SHARE")
-    ] = 0.01,
-    per_day: Annotated[int, typer.Option(help="At most so many alerts a day of an entity.", metavar="N")] = 10,
-    least_chance: Annotated[
-        float,
-        typer.Option(
-            help="No alert that is less likely to be odd than this, however much of the budget is left.", metavar="P"
-        ),
-    ] = 0.02,
-    days: Annotated[
-        int | None,
-        typer.Option(
-            help="Only what was learnt in so many days up to the newest, or to --as-of. Default: 30.", metavar="N"
-        ),
-    ] = None,
-    since: Annotated[
-        datetime | None,
-        typer.Option(
-            help="Only what was learnt since this day, UTC; instead of --days.",
-            formats=["%Y-%m-%d"],
-            metavar="YYYY-MM-DD",
-        ),
-    ] = None,
-    all_of_them: Annotated[
-        bool, typer.Option("--all", help="Of all days, and duplicates that the books took back since, too.")
-    ] = False,
-    limit: Annotated[int, typer.Option(help="Show at most so many; files hold all.", metavar="N")] = 20,
+    budget: BudgetShare = 0.01,
+    per_day: PerDay = 10,
+    least_chance: LeastChance = 0.02,
+    days: Days = None,
+    since: Since = None,
+    all_of_them: AllOfThem = False,
+    limit: Limit = 20,
     as_of: AsOf = None,
-    entity: Annotated[str | None, typer.Option(help="Only this legal entity.", metavar="ID")] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write all of the alerts: .parquet, .csv or .json.",
-            metavar="FILE",
-            callback=written_file(*SCORE_ENDINGS),
-        ),
-    ] = None,
+    entity: Entity = None,
+    out: Out = None,
     json_out: JsonOut = None,
     lake: Lake = None,
     mlruns: Models = None,

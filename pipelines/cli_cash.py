@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli_options import SCORE_ENDINGS, AsOf, JsonOut, Lake, Models, Seed, as_date, written_file
+from pipelines.cli_options import SCORE_ENDINGS, AsOf, JsonOut, Lake, Models, Seed, as_date, day_of, written_file
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -85,6 +85,6 @@ def explain(
     """
     from pipelines.cash_commands import show_decomposition
 
-    first = since.date()
+    first = day_of(since)
     last = as_date(until) or first + timedelta(days=28)
     show_decomposition(since=first, until=last, json_out=json_out, lake=lake, mlruns=mlruns, seed=seed)

@@ -21,6 +21,12 @@ Out = Annotated[
     ),
 ]
 Lgd = Annotated[float, typer.Option(help="Share of the exposure that a default loses.", min=0, max=1)]
+Appetite = Annotated[
+    float, typer.Option(help="Expected loss allowed, by purchases of a year.", metavar="SHARE", min=0, max=1)
+]
+AppetiteCap = Annotated[int | None, typer.Option(help="The same in whole units, at most.", metavar="AMOUNT", min=0)]
+Capacity = Annotated[float, typer.Option(help="How many terms' purchases may be outstanding.", metavar="K", min=0)]
+Orders = Annotated[bool, typer.Option(help="Count orders that are not yet billed.")]
 
 
 @app.command("score")
@@ -45,18 +51,12 @@ def credit_score(
 def credit_limits(
     as_of: AsOf = None,
     entity: Entity = None,
-    appetite_share: Annotated[
-        float, typer.Option(help="Expected loss allowed, by purchases of a year.", metavar="SHARE", min=0, max=1)
-    ] = 0.01,
-    appetite_cap: Annotated[
-        int | None, typer.Option(help="The same in whole units, at most.", metavar="AMOUNT", min=0)
-    ] = None,
+    appetite_share: Appetite = 0.01,
+    appetite_cap: AppetiteCap = None,
     lgd: Lgd = 0.4,
-    capacity: Annotated[
-        float, typer.Option(help="How many terms' purchases may be outstanding.", metavar="K", min=0)
-    ] = 2.0,
+    capacity: Capacity = 2.0,
     receivables: Annotated[bool, typer.Option(help="Count what is open.")] = True,
-    orders: Annotated[bool, typer.Option(help="Count orders that are not yet billed.")] = True,
+    orders: Orders = True,
     out: Out = None,
     json_out: JsonOut = None,
     lake: Lake = None,
@@ -103,7 +103,7 @@ def credit_losses(
     discount: Annotated[
         float, typer.Option(help="What money costs, as a share a year.", metavar="SHARE", min=0)
     ] = 0.05,
-    orders: Annotated[bool, typer.Option(help="Count orders that are not yet billed.")] = False,
+    orders: Orders = False,
     out: Out = None,
     json_out: JsonOut = None,
     lake: Lake = None,
@@ -142,7 +142,7 @@ def credit_explain(
 
     Example:  duecast credit explain C0012 --entity DE01
     """
-    from pipelines.credit_commands import show_explanation
+    from pipelines.credit_explanation import show_explanation
 
     show_explanation(customer, as_of=as_date(as_of), entity=entity, json_out=json_out, lake=lake, mlruns=mlruns)
 

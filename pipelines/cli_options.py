@@ -23,7 +23,7 @@ def folder(option: typer.CallbackParam, path: Path | None) -> Path | None:
 
 
 def written_file(*endings: str) -> Callable[[typer.CallbackParam, Path | None], Path | None]:
-    """A check as `_folder`, of a file to be written, whose name has one of the `endings` if there are any."""
+    """A check as `folder`, of a file to be written, whose name has one of the `endings` if there are any."""
 
     def check(option: typer.CallbackParam, path: Path | None) -> Path | None:
         if path is None:
@@ -76,7 +76,12 @@ Why = Annotated[str, typer.Option(help="The reason, for the history.", metavar="
 
 
 def as_date(given: datetime | None) -> date | None:
-    """The day of an option; None where it was left out. `BadSetting` for one that no calendar here reaches."""
-    if given is not None and not FIRST_YEAR <= given.year <= LAST_YEAR:
+    """`day_of` an option; None where it was left out."""
+    return None if given is None else day_of(given)
+
+
+def day_of(given: datetime) -> date:
+    """The day of an option; `BadSetting` for one that no calendar here reaches."""
+    if not FIRST_YEAR <= given.year <= LAST_YEAR:
         raise BadSetting(f"{given.date()} is no day of a ledger; allowed: a day from {FIRST_YEAR} to {LAST_YEAR}")
-    return None if given is None else given.date()
+    return given.date()

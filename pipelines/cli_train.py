@@ -7,22 +7,40 @@ import typer
 
 from pipelines.cli_options import Lake, Models, Seed, folder
 
-# The options of single models; which takes which: `pipelines.trainers.TRAINERS`.
-Data = Annotated[Path | None, typer.Option(help="credit-risk: a portfolio table instead of the lake.", metavar="FILE")]
-DataMapping = Annotated[
-    str | None, typer.Option(help="credit-risk: how to read it, a shipped name or a YAML file.", metavar="M")
+# The options of single models, each under a heading of who takes it: `pipelines.trainers.TRAINERS`.
+CREDIT, BOTH, ODD = "credit-risk only", "credit-risk and contact-effect only", "anomalies only"
+Data = Annotated[
+    Path | None,
+    typer.Option(help="A portfolio table instead of the lake.", metavar="FILE", rich_help_panel=CREDIT),
 ]
-Horizon = Annotated[int | None, typer.Option(help="credit-risk, contact-effect: days ahead; 180, 14.", metavar="N")]
-LateDays = Annotated[int | None, typer.Option(help="credit-risk: days late that are a default; 90.")]
+DataMapping = Annotated[
+    str | None,
+    typer.Option(help="How to read it, a shipped name or a YAML file.", metavar="M", rich_help_panel=CREDIT),
+]
+LateDays = Annotated[
+    int | None, typer.Option(help="Days late that are a default; 90.", metavar="N", rich_help_panel=CREDIT)
+]
 Materiality = Annotated[
-    int | None, typer.Option(help="credit-risk: smaller open amounts do not count; 100.", metavar="AMOUNT")
+    int | None,
+    typer.Option(
+        help="Smaller open amounts do not count; 100 of the entity's currency.",
+        metavar="AMOUNT",
+        rich_help_panel=CREDIT,
+    ),
+]
+Horizon = Annotated[
+    int | None,
+    typer.Option(help="Days ahead; credit-risk 180, contact-effect 14.", metavar="N", rich_help_panel=BOTH),
 ]
 Limits = Annotated[
-    Path | None, typer.Option(help="anomalies: approval limits, a YAML file of ENTITY: AMOUNT.", metavar="FILE")
+    Path | None,
+    typer.Option(help="Approval limits, a YAML file of ENTITY: AMOUNT.", metavar="FILE", rich_help_panel=ODD),
 ]
 OddRate = Annotated[
     float | None,
-    typer.Option(help="anomalies: share of documents expected odd; 0.005.", metavar="SHARE", min=0.0001, max=0.2),
+    typer.Option(
+        help="Share of documents expected odd; 0.005.", metavar="SHARE", min=0.0001, max=0.2, rich_help_panel=ODD
+    ),
 ]
 
 Model = Annotated[str, typer.Argument(help="payment-date, credit-risk, cash-forecast, anomalies or contact-effect.")]
@@ -37,9 +55,9 @@ def train(
     seed: Seed = 7,
     data: Data = None,
     mapping: DataMapping = None,
-    horizon_days: Horizon = None,
     late_days: LateDays = None,
     materiality: Materiality = None,
+    horizon_days: Horizon = None,
     limits: Limits = None,
     odd_rate: OddRate = None,
 ) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from models.credit.portfolio_model import PortfolioScore
 from pipelines.credit_portfolio import score_portfolio_file
 from pipelines.credit_screen import REASONS_SHOWN, SHOWN, credit_table, show_rows
 from services.settings import quieten, read_settings
@@ -18,4 +19,4 @@ def show_portfolio(*, data: Path, mapping: str, out: Path | None, mlruns: Path |
     for score in sorted(told, key=lambda one: -one.pd)[:SHOWN]:
         why = "\n".join(f"{reason.points:+.0f} {reason.words}" for reason in score.reasons[:REASONS_SHOWN])
         table.add_row(escape(score.id), f"{score.pd:.1%}", f"{score.score:.0f}", score.grade, escape(why))
-    show_rows(table, told, out)
+    show_rows(table, told, PortfolioScore, out)

@@ -5,26 +5,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date
 from pathlib import Path
 
-import polars as pl
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
 from features.customers import DefaultRule
-from features.facts import Facts
+from features.facts import with_version
+from features.masters import CUSTOMER
 from features.money import from_minor
 from features.recoveries import LossShare, OwnLgd
 from models.credit.answers import CreditScore
 from models.credit.losses import ExpectedLoss
 from models.credit.opinions import ScoredCustomers
 from models.credit.policy import CreditLimit
-from pipelines.credit_files import write_rows
-from pipelines.screen import console
+from pipelines.answer_files import write_answers
+from pipelines.screen import console, short_name
 
 SHOWN = 20
 REASONS_SHOWN = 2
 MOST_SHOWN_SHARE = 9.99
-NAME_LETTERS = 24
 FEWEST_LETTERS = 9
 WORDS = {"because", "words"}
 LEFT = {"", "in", "id", "customer", "entity", "grade", "reason", "order", "by", *WORDS}
@@ -46,21 +45,18 @@ def default_words(rule: DefaultRule) -> str:
     )
 
 
-def names_of(facts: Facts) -> Names:
-    """Customer -> its name, as far as there are any, cut to `NAME_LETTERS`."""
-    rows = facts.latest("customer").filter(pl.col("name").is_not_null()).select("entity_id", "customer_id", "name")
-    return {(entity, customer): _cut(name) for entity, customer, name in rows.iter_rows()}
+def names_of(asked: ScoredCustomers) -> Names:
+    """Customer -> its name as known at the cutoff, as far as there are any, as `pipelines.screen.short_name`."""
+    versions = asked.book.facts.spans("customer").select(*CUSTOMER, "name", "known_from", "known_to")
+    rows = with_version(asked.frame.select(*CUSTOMER, "cutoff"), versions, by=CUSTOMER, at="cutoff", strictly=True)
+    names = {(entity, customer): short_name(name) for entity, customer, name in rows.select(*CUSTOMER, "name").rows()}
+    return {key: name for key, name in names.items() if name}
 
 
-def _cut(name: str) -> str:
-    plain = " ".join(name.split())
-    return plain if len(plain) <= NAME_LETTERS else f"{plain[: NAME_LETTERS - 1].rstrip()}…"
-
-
-def show_rows(table: Table, rows: Sequence[object], out: Path | None) -> None:
-    """All `rows` to `out`, where there is one; the table on the screen."""
+def show_rows(table: Table, rows: Sequence[object], kind: type, out: Path | None) -> None:
+    """All `rows`, answers of a kind, to `out`, where there is one; the table on the screen."""
     if out is not None:
-        write_rows(rows, out)
+        write_answers(rows, kind, out)
     screen = console()
     screen.print(table)
     screen.print("All of them: --out FILE.parquet" if out is None else f"Written: {out}")

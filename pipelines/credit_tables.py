@@ -10,7 +10,7 @@ from models.credit.portfolio_spec import PortfolioSpec
 from pipelines.strict_yaml import decode, nearest
 
 SHIPPED = Path(__file__).parent / "mappings" / "portfolios"
-READERS = {".csv": pl.read_csv, ".parquet": pl.read_parquet}
+ENDINGS = (".csv", ".parquet")
 
 
 def load_portfolio(name_or_path: str | Path) -> PortfolioSpec:
@@ -60,8 +60,8 @@ def read_portfolio(path: Path, spec: PortfolioSpec, *, with_target: bool = True)
 
 
 def _raw(path: Path) -> pl.DataFrame:
-    if path.suffix not in READERS:
-        raise BadSetting(f"--data {path} ends in {path.suffix!r}; allowed: {', '.join(READERS)}")
+    if path.suffix not in ENDINGS:
+        raise BadSetting(f"--data {path} ends in {path.suffix!r}; allowed: {', '.join(ENDINGS)}")
     if not path.is_file():
         raise NotFound(f"--data {path}: there is no such file")
     try:

@@ -12,6 +12,7 @@ from features.errors import BadInput, BadSetting, NotFound
 from features.facts import Facts
 from features.lake import Lake
 from models.champion import PAYMENT_DATE, ready
+from pipelines.answer_files import write_frame
 from services.predictor import BookPredictor, predictions
 from services.schemas import Prediction
 
@@ -51,11 +52,7 @@ def write(told: Sequence[Prediction], path: Path) -> None:
     if path.suffix == ".json":
         path.write_bytes(msgspec.json.format(msgspec.json.encode(told)))
         return
-    frame = as_frame(told)
-    if path.suffix == ".parquet":
-        frame.write_parquet(path)
-    else:
-        frame.write_csv(path)
+    write_frame(as_frame(told), path)
 
 
 def as_frame(told: Sequence[Prediction]) -> pl.DataFrame:

@@ -19,12 +19,19 @@ from services.schemas import Prediction
 WIDTH = 100
 FONTS_FROM_ELSEWHERE = re.compile(r"@font-face {.*?}\n", re.DOTALL)
 REASONS_SHOWN = 2
+NAME_LETTERS = 24
 
 
 def console() -> Console:
     """Where commands write; as wide as the terminal, but never so wide that a table falls apart."""
     found = Console(highlight=False)
     return Console(highlight=False, width=min(found.width, 120) if found.is_terminal else WIDTH)
+
+
+def short_name(name: str | None) -> str:
+    """A customer's name on one line, cut to `NAME_LETTERS`; nothing where there is none."""
+    plain = " ".join((name or "").split())
+    return plain if len(plain) <= NAME_LETTERS else f"{plain[: NAME_LETTERS - 1].rstrip()}…"
 
 
 def save_picture(table: Table, path: Path) -> None:

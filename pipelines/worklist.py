@@ -80,19 +80,6 @@ def record(lake: Lake, made: Worklist) -> Appended:
     return Appended(landed.landed, rows.height - landed.landed)
 
 
-def as_frame(rows: Sequence[Row]) -> pl.DataFrame:
-    """One row per contact of the list, for a file; what is nested becomes text."""
-    told = [msgspec.to_builtins(row, builtin_types=(date,)) for row in rows]
-    joined = ("invoices", "reasons", "would_change", "left_out", "converted")
-    flat = [{**row, **{name: "; ".join(row[name]) for name in joined}} for row in told]
-    return pl.DataFrame(flat, infer_schema_length=None)
-
-
-def as_json(made: Worklist) -> bytes:
-    """The whole list with what is held, as JSON."""
-    return msgspec.json.format(msgspec.json.encode(made))
-
-
 def _fact(made: Worklist, row: Row) -> dict[str, object]:
     said = {
         "contact_id": contact_id(row.entity_id, row.customer_id, row.day),

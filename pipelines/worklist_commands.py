@@ -11,12 +11,14 @@ from rich.table import Table
 
 from features.errors import BadSetting
 from features.lake import Lake
+from models.worklist.phrases import points
 from models.worklist.plain import Estimate, Stratum
+from models.worklist.rows import Row
 from models.worklist.settings import WorklistSettings
-from models.worklist.words import points
 from models.worklist.worklist import Worklist
+from pipelines.answer_files import as_frame, write_frame, write_json
 from pipelines.screen import console
-from pipelines.worklist import as_frame, as_json, record, run_worklist
+from pipelines.worklist import record, run_worklist
 from pipelines.worklist_screen import heading, held_table, sections
 from pipelines.worklist_training import TrainedEffect, train_effect
 from services.freshness import stale
@@ -123,14 +125,8 @@ def _show(screen: Console, made: Worklist, silent: Sequence[str], limit: int) ->
 
 
 def _write(made: Worklist, out: Path | None, json_out: Path | None) -> None:
+    """The whole list with what is held as JSON; the contacts as rows, also where there are none."""
     if json_out is not None:
-        json_out.write_bytes(as_json(made))
-    if out is None:
-        return
-    if not made.rows:
-        raise BadSetting(f"--out {out}: the list is empty, there is nothing to write; --json says why")
-    frame = as_frame(made.rows)
-    if out.suffix == ".parquet":
-        frame.write_parquet(out)
-    else:
-        frame.write_csv(out)
+        write_json(made, json_out)
+    if out is not None:
+        write_frame(as_frame(made.rows, Row, "; ".join), out)

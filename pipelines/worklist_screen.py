@@ -8,13 +8,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from models.worklist.entities import EntityList
-from models.worklist.left import BEYOND, NOT_WORTH
+from models.worklist.not_listed import BEYOND, NOT_WORTH
+from models.worklist.phrases import counted
 from models.worklist.rows import Row
-from models.worklist.words import counted
 from models.worklist.worklist import HeldRow, Worklist
+from pipelines.screen import short_name
 
 SHOWN, HELD_SHOWN, REASONS_SHOWN, OUT_SHOWN, EMPTY_SHOWN = 20, 8, 3, 3, 8
-NAME_WIDTH = 24
 
 
 def heading(made: Worklist) -> str:
@@ -133,9 +133,7 @@ def _who(row: Row) -> str:
 
 def _named(customer: str, name: str | None) -> str:
     """The id, and the name below it, cut where it is too long."""
-    if not name:
-        return escape(customer)
-    return escape(f"{customer}\n{name if len(name) <= NAME_WIDTH else name[: NAME_WIDTH - 1].rstrip() + '…'}")
+    return escape(f"{customer}\n{short_name(name)}".rstrip())
 
 
 def _amounts(row: Row) -> str:

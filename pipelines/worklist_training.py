@@ -62,6 +62,7 @@ def train_effect(
             "effect_high": effect.pooled.high,
             "effect_plain": plain.effect,
         },
+        learnt_before=book.last_known(),
     )
     step("registering")
     frame = rows.drop("made", "chance", "paid_share", "days_open", "contact_id")

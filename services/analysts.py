@@ -1,7 +1,8 @@
 """Answers beside payment dates, from the models that serve and one state of the lake.
 
 Immutable: a new model or a new state of the lake makes new analysts. What is dear (every document compared, every
-claim on cash) is worked out at the first question and kept; new analysts take it over where it rests on nothing new.
+claim on cash, what defaults lost) is worked out at the first question and kept; new analysts take it over where it
+rests on nothing new.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from features.errors import NotFound, Violation
 from features.kpis.engine import collection_kpis
 from features.kpis.settings import KpiSettings
 from features.money import exponents
+from features.recoveries import OwnLgd, own_lgds
 from models.anomalies.alerts import Alert, Budget
 from models.cash.answers import CashForecast
 from models.cash.forecast import LookAhead, in_scenario, look_ahead
@@ -30,9 +32,7 @@ from models.champion import (
     ModelVersion,
     training_command,
 )
-from models.credit.losses import LossSettings
-from models.credit.opinions import ScoredCustomers, limits_of, losses_of, scored, ways_up
-from models.credit.policy import LimitSettings
+from models.credit.opinions import scored
 from models.worklist.effect import why_not_learnt
 from models.worklist.settings import WorklistSettings
 from models.worklist.worklist import worklist
@@ -41,6 +41,7 @@ from services.alerts import OnRecord
 from services.anomaly_desk import AnomalyDesk, Scores
 from services.comparing import scored_documents
 from services.decoding import days_out_of_range
+from services.opinions import opinions
 from services.problems import InvalidQuestion, Refused, UnknownSubject
 from services.questions import (
     AlertsAnswer,
@@ -48,7 +49,6 @@ from services.questions import (
     CashAnswer,
     CashQuestion,
     CreditAnswer,
-    CreditOpinion,
     CreditQuestion,
     KpiAnswer,
     KpiQuestion,
@@ -58,7 +58,7 @@ from services.questions import (
 from services.schemas import Question
 
 # What is worked out once -> the models that it rests on, beside the book.
-_KEPT = {"_desk": (ANOMALIES,), "_newest_cash": (PAYMENT_DATE, CASH_FORECAST)}
+_KEPT = {"_desk": (ANOMALIES,), "_newest_cash": (PAYMENT_DATE, CASH_FORECAST), "_newest_lgds": (CREDIT_RISK,)}
 SERVED = (PAYMENT_DATE, CREDIT_RISK, CASH_FORECAST, ANOMALIES, CONTACT_EFFECT)
 
 
@@ -99,9 +99,8 @@ class Analysts:
         place = pl.DataFrame({"customer_id": ids, "_place": range(len(ids))}, schema_overrides={"_place": pl.Int64})
         subjects = known.join(place, on="customer_id").sort("_place").drop("_place")
         _refuse_unknown(subjects["customer_id"], ids, question.customer_ids, as_of)
-        return CreditAnswer(
-            model=loaded.version.label, opinions=_opinions(scored(self.book, loaded.model, subjects), ids)
-        )
+        asked = scored(self.book, loaded.model, subjects)
+        return CreditAnswer(model=loaded.version.label, opinions=opinions(asked, self._lgds(as_of)))
 
     def cash_forecast(self, question: CashQuestion) -> CashAnswer:
         """The coming weeks. `NotFound` for an entity that is not there, or a currency of which nothing ever was."""
@@ -114,7 +113,7 @@ class Analysts:
         seen = self._newest_cash if day is None else self._look_ahead(*at_start_of(self.book, day))
         base = _forecast(seen, question)
         if not base.series:
-            raise NotFound(_nothing_to_forecast(self.book, question))
+            raise NotFound(nothing_to_forecast(self.book, question.entity_id, question.currency))
         beside = None if question.scenario is None else _forecast(in_scenario(seen, question.scenario), question)
         return CashAnswer(model=loaded.version.label, forecast=base, beside=beside)
 
@@ -179,6 +178,19 @@ class Analysts:
             return self.book.last_known()
         return self.book.day_start(question.as_of, question.entity_id)
 
+    def _lgds(self, as_of: datetime) -> Mapping[str, OwnLgd]:
+        """Entity -> its own LGD by what was known before `as_of`."""
+        if as_of == self.book.last_known():
+            return self._newest_lgds
+        try:
+            return own_lgds(self.book, self._model(CREDIT_RISK).model.rule, as_of)
+        except NotFound:  # customers were known then, and nothing that they owed
+            return {}
+
+    @cached_property
+    def _newest_lgds(self) -> Mapping[str, OwnLgd]:
+        return own_lgds(self.book, self._model(CREDIT_RISK).model.rule, self.book.last_known())
+
     def _look_ahead(self, book: Book, as_of: datetime) -> LookAhead:
         dated, cash = self._model(PAYMENT_DATE), self._model(CASH_FORECAST)
         return look_ahead(book, dated.model, replace(cash.model, rests_on=dated.version.label), as_of)
@@ -203,11 +215,11 @@ def _refuse_strange_values(question: Question) -> None:
         raise InvalidQuestion(faults)
 
 
-def _nothing_to_forecast(book: Book, question: CashQuestion) -> str:
+def nothing_to_forecast(book: Book, entity: str | None, currency: str | None) -> str:
+    """That there is no cash of an entity or currency, and of which there is; for the command line, too."""
     pairs = book.states.select("entity_id", "currency").unique().sort("entity_id", "currency").iter_rows()
     there = ", ".join("/".join(pair) for pair in pairs) or "none"
-    whose = f"{question.entity_id or 'any entity'}, {question.currency or 'any currency'}"
-    return f"nothing to forecast for {whose}; there are: {there}"
+    return f"nothing to forecast for {entity or 'any entity'}, {currency or 'any currency'}; there are: {there}"
 
 
 def _refuse_unknown(found: pl.Series, ids: Sequence[str], asked: Sequence[str], as_of: datetime) -> None:
@@ -225,18 +237,3 @@ def _forecast(seen: LookAhead, question: CashQuestion) -> CashForecast:
     return seen.forecast(
         weeks=question.weeks, group=question.group_currency, entity=question.entity_id, currency=question.currency
     )
-
-
-def _opinions(asked: ScoredCustomers, ids: Sequence[str]) -> list[CreditOpinion]:
-    limits, blocked = limits_of(asked, LimitSettings())
-    losses = losses_of(asked, LossSettings())
-    return [
-        CreditOpinion(
-            score=asked.scores[row],
-            limit=limits[row],
-            losses=[loss for loss in losses if loss.customer_id == name],
-            blocked_orders=[order for order in blocked if order.customer_id == name],
-            ways_up=ways_up(asked, row),
-        )
-        for row, name in enumerate(ids)
-    ]

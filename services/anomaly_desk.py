@@ -78,8 +78,9 @@ class AnomalyDesk:
         settled = {alert: said.at for alert, said in then.standing().items()}
         told = _asked(with_verdicts(self._as_it_stands(known, then, as_of), settled), since, entity)
         compared = _asked(known, since, entity)
-        extent = coverage(known, compared, self._entities if entity is None else [entity])
-        silences = silent(self.model.limits, self._entities, compared)
+        asked = self._entities if entity is None else [entity]
+        extent = coverage(known, compared, asked)
+        silences = silent(self.model.limits, asked, compared)
         if then.controlled_from is None:
             silences.append(NO_CONTROLS)
         picked = self._named(choose(told, budget), as_of)

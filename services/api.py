@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from features.errors import CallerError, DuecastError, Violation
 from models.anomalies.alerts import Alert
+from models.cash.scenarios import Scenario
 from services import exposition, openapi, problems
 from services.alerts import OnRecord
 from services.decoding import decode
@@ -40,6 +41,7 @@ from services.questions import (
     WorklistAnswer,
     WorklistQuestion,
 )
+from services.scenarios import scenario_faults
 from services.schemas import Answer, ByIdQuestion, Health, InlineQuestion, ModelCard, Receipt
 from services.signatures import Seal
 
@@ -201,7 +203,9 @@ class Api:
 
     async def cash_forecast(self, request: Request) -> Response:
         """The cash of the coming weeks."""
-        question, analysts = decode(self._cash, await request.body()), self._analysts()
+        question = decode(self._cash, await request.body())
+        self._check_scenario(question.scenario)
+        analysts = self._analysts()
         return self._with_stale(await self._study.run(lambda: analysts.cash_forecast(question)))
 
     async def worklist(self, request: Request) -> Response:
@@ -282,6 +286,11 @@ class Api:
     def _check_bulk(self, field: str, ids: Sequence[str]) -> None:
         if len(ids) > self._bulk_limit:
             raise InvalidQuestion([Violation("$", field, f"{len(ids)} ids", f"at most {self._bulk_limit} ids")])
+
+    def _check_scenario(self, scenario: Scenario | None) -> None:
+        faults = [] if scenario is None else [*scenario_faults(scenario, self._bulk_limit)]
+        if faults:
+            raise InvalidQuestion(faults)
 
 
 def build_app(api: Api) -> Starlette:

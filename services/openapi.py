@@ -6,26 +6,34 @@ from typing import Any
 
 import msgspec
 
+from models.cash.scenarios import Resolved, Scenario
 from services import problems
 from services.endpoints import ENDPOINTS, Endpoint
 from services.guard import VERSION_HEADER
 from services.problems import Kind, Problem
 from services.questions import CreditQuestion
+from services.scenarios import LISTS
 from services.schemas import ByIdQuestion, InlineQuestion
 
 VERSION = "1"
 KEY = "apiKey"
-# Questions with a list of ids, which may be as long as the service allows.
-BULK = ((ByIdQuestion, "invoice_ids"), (InlineQuestion, "predict"), (CreditQuestion, "customer_ids"))
+# Lists that may be as long as the service allows.
+BULK: tuple[tuple[type, str], ...] = (
+    (ByIdQuestion, "invoice_ids"),
+    (InlineQuestion, "predict"),
+    (CreditQuestion, "customer_ids"),
+    *((Scenario, changes) for changes in LISTS),
+    (Resolved, "disputes"),
+)
 
 
 def document(*, bulk_limit: int) -> dict[str, Any]:
-    """The document; `bulk_limit` is the most invoices or customers that one question may name."""
+    """The document; `bulk_limit` is the most invoices, customers or changes that one question may name."""
     types = [e.answer for e in ENDPOINTS] + [e.question for e in ENDPOINTS if e.question] + [Problem]
     schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     schema_of = {id(kind): schema for kind, schema in zip(types, schemas, strict=True)}
-    for question, listed in BULK:
-        components[question.__name__]["properties"][listed]["maxItems"] = bulk_limit
+    for kind, listed in BULK:
+        components[kind.__name__]["properties"][listed]["maxItems"] = bulk_limit
     return {
         "openapi": "3.1.0",
         "info": {

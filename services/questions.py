@@ -37,11 +37,23 @@ class CreditQuestion(Question, frozen=True, kw_only=True):
     as_of: AsOf = None
 
 
+class LgdUsed(Struct, frozen=True, kw_only=True):
+    """The loss given default that a customer's expected losses rest on."""
+
+    share: Annotated[float, Meta(description="of what is owed that a default loses, 0 to 1")]
+    basis: Annotated[
+        Literal["entity", "all entities", "standard"],
+        Meta(description="whose past it is read off; `standard`: too few cases, or none in which anything was lost"),
+    ]
+    cases: Annotated[int, Meta(description="customers that went into default, or were in it as this one is")]
+
+
 class CreditOpinion(Struct, frozen=True, kw_only=True):
     """All that is said of one customer's credit."""
 
     score: CreditScore
     limit: CreditLimit
+    lgd: Annotated[LgdUsed, Meta(description="of `losses`; limits take the standard one")]
     losses: Annotated[list[ExpectedLoss], Meta(description="expected credit loss, for each currency owed")]
     blocked_orders: Annotated[list[BlockedOrder], Meta(description="open orders that the limit would block")]
     ways_up: Annotated[list[Counterfactual], Meta(description="what goes with a better grade: associations")]

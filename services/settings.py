@@ -229,7 +229,7 @@ SETTINGS = (
     ),
     Setting(
         "bulk_limit",
-        "most invoices or customers in one question",
+        "most invoices, customers or changes of a scenario in one question",
         "a whole number from 1 to 10000",
         "100",
         _whole(1, 10_000),

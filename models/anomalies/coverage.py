@@ -74,7 +74,7 @@ def silent(limits: Mapping[str, int], entities: Sequence[str], asked: pl.DataFra
 def _without_rate(limits: Mapping[str, int], asked: pl.DataFrame) -> Iterator[str]:
     """What is given away in a currency that had no rate then has no share of a limit."""
     given = pl.col("table").is_in(OUTGOING) | ((pl.col("table") == "payment") & (pl.col("amount_minor") < 0))
-    unrated = pl.col("home_minor").is_null() & pl.col("amount_minor").is_not_null()
+    unrated = pl.col("home_cents").is_null() & pl.col("amount_minor").is_not_null()
     rows = asked.filter(pl.col("entity_id").is_in(list(limits)) & given & unrated)
     for entity, currency, many in (
         rows.group_by("entity_id", "currency").len().sort("entity_id", "currency").iter_rows()

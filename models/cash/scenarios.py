@@ -5,6 +5,7 @@ The same seed draws base and scenario from the same random numbers, so their dif
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -18,7 +19,9 @@ from features.money import exponent
 from models.cash.claims import EARLIER_DAYS, NEW, OPEN, ORDERS, Claims
 from models.cash.receipts import first_days
 
+LONGEST_DAYS = 3660
 Rows = NDArray[np.bool_]
+Days = Annotated[int, msgspec.Meta(ge=-EARLIER_DAYS, le=LONGEST_DAYS)]
 
 
 class Delay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,11 +29,11 @@ class Delay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     entity: str
     customer: str
-    days: int
+    days: Days
 
     def __post_init__(self) -> None:
-        """`BadSetting` for more days earlier than anything is known of."""
-        _refuse_too_early(self.days)
+        """`BadSetting` for more days earlier than anything is known of, or later than anybody waits."""
+        _check_days(self.days)
 
 
 class Resolved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,12 +53,12 @@ class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Terms of what is not invoiced yet (orders, new business) change by so many days; of one customer, or of all."""
 
     entity: str
-    days: int
+    days: Days
     customer: str | None = None
 
     def __post_init__(self) -> None:
-        """`BadSetting` for more days earlier than anything is known of."""
-        _refuse_too_early(self.days)
+        """`BadSetting` for more days earlier than anything is known of, or later than anybody waits."""
+        _check_days(self.days)
 
 
 class Rate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -111,9 +114,9 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return {**known, **{r.currency: r.rate for r in self.fx if r.to == group}}
 
 
-def _refuse_too_early(days: int) -> None:
-    if days < -EARLIER_DAYS:
-        raise BadSetting(f"scenario: days is {days}; allowed: {-EARLIER_DAYS} (earlier) or more")
+def _check_days(days: int) -> None:
+    if not -EARLIER_DAYS <= days <= LONGEST_DAYS:
+        raise BadSetting(f"scenario: days is {days}; allowed: {-EARLIER_DAYS} (earlier) to {LONGEST_DAYS}")
 
 
 def _later(claims: Claims, rows: Rows, days: int) -> Claims:

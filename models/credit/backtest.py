@@ -92,6 +92,7 @@ def evaluate(
     """
     final = learnable(book.defaults(frame, rule))
     parts: list[pl.DataFrame] = []
+    judged: list[str] = []
     skipped: dict[str, str] = {}
     for origin, end in zip(origins, [*origins[1:], date.max], strict=True):
         test = final.filter(pl.col("cutoff_day").is_between(origin, end, closed="left"))
@@ -101,11 +102,11 @@ def evaluate(
         why = shortage(known["defaulted"].cast(pl.Float64).to_numpy(), customer_numbers(known), "customers")
         if why is None:
             parts.append(_answered(known, test, train, names, seed))
+            judged.append(origin.isoformat())
         else:
             skipped[origin.isoformat()] = why
     if not parts:
         raise BadInput(_nothing_to_judge(skipped, origins, rule))
-    judged = [origin.isoformat() for origin in origins if origin.isoformat() not in skipped]
     about = {"origins": judged, "seed": seed, **asdict(rule)}
     return _evaluated(pl.concat(parts), names, about, skipped, draws=draws, seed=seed)
 

@@ -8,7 +8,7 @@ from itertools import groupby
 import polars as pl
 
 from features.exposures import in_home_minor
-from features.money import exponents, from_minor
+from features.money import exponent, from_minor
 from models.credit.policy import CreditLimit, LimitSettings, Row
 
 Sums = dict[tuple[str, float], int]
@@ -79,5 +79,5 @@ def _blocks(row: Row, limit: CreditLimit, over_minor: int) -> str | None:
         return f"no rate from {row['currency']} to {limit.currency} was known: load exchange rates"
     if over_minor <= 0:
         return None
-    over, most = from_minor(over_minor, limit.currency), limit.limit_minor // 10 ** exponents()[limit.currency]
+    over, most = from_minor(over_minor, limit.currency), limit.limit_minor // 10 ** exponent(limit.currency)
     return f"{over:,} {limit.currency} over the limit of {most:,} {limit.currency}"

@@ -40,7 +40,7 @@ class LossSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.lgd <= 1:
             raise BadSetting(f"lgd is {self.lgd}; allowed: 0 to 1")
-        if self.discount_rate < 0:
+        if not 0 <= self.discount_rate < float("inf"):
             raise BadSetting(f"discount_rate is {self.discount_rate}; allowed: 0 or more, as a share a year")
 
 

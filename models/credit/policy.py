@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from features.errors import BadSetting
-from features.money import exponents
+from features.money import exponent
 from models.credit.answers import CreditScore
 from models.credit.losses import DEFAULT_LGD
 
@@ -50,7 +50,7 @@ class LimitSettings:
         least = {"appetite_cap": 0, "capacity_factor": 0, "fallback_days": 1, "round_to": 1}
         for name, minimum in least.items():
             given = getattr(self, name)
-            if given is not None and not given >= minimum:
+            if given is not None and not minimum <= given < float("inf"):
                 raise BadSetting(f"{name} is {given}; allowed: {minimum} or more")
         if not 0 <= self.appetite_share <= 1:
             raise BadSetting(f"appetite_share is {self.appetite_share}; allowed: 0 to 1, such as 0.01 for 1 %")
@@ -133,7 +133,7 @@ def _bought(row: Row) -> float:
 def _limit(
     row: Row, score: CreditScore, held: list[dict[str, Any]], currency: str, settings: LimitSettings
 ) -> CreditLimit:
-    unit = 10 ** exponents()[currency]
+    unit = 10 ** exponent(currency)
     exposure, gap = _exposure(held, currency, settings)
     gap = gap or _untold_purchases(row, score, currency)
     failed = score.default_cause is not None  # then the limit is 0, whatever it owes

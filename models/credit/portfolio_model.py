@@ -1,6 +1,6 @@
 """A credit-risk model of any portfolio table: `models.credit.scorer` on features declared in a mapping."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +130,6 @@ def train_portfolio(
         "features": len(found),
         "slope": scorer.line.slope,
         "seed": seed,
-        **{f"trees_{name}": getattr(settings, name) for name in BoosterSettings.__dataclass_fields__},
+        **{f"trees_{name}": value for name, value in asdict(settings).items()},
     }
     return PortfolioModel(scorer, spec, categories, about)

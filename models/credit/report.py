@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from models.credit.backtest import CreditEvaluation
@@ -34,7 +35,7 @@ def write_cross_validation(found: CrossValidation, folder: Path) -> None:
         who: [f"{mean:.4f} ± {spread:.4f}" for mean, spread in figures.values()]
         for who, figures in found.summary().items()
     }
-    figures = {"folds": found.folds, "grades": [_plain(row) for row in found.grades]}
+    figures = {"folds": found.folds, "grades": [asdict(row) for row in found.grades]}
     head = "Repeated stratified folds: mean and standard deviation over the folds; grades over the first repeat."
     _write(folder, "Credit risk: cross-validation", head, table, found.grades, figures)
 
@@ -56,7 +57,3 @@ def _write(
     ]
     (folder / PAGE).write_text("\n".join([*lines, ""]), encoding="utf-8")
     (folder / FIGURES).write_text(json.dumps(figures, indent=1), encoding="utf-8")
-
-
-def _plain(row: GradeRow) -> dict[str, object]:
-    return {name: getattr(row, name) for name in GradeRow.__slots__}

@@ -6,9 +6,9 @@ from typing import Any
 import polars as pl
 
 from features.masters import CUSTOMER
+from models.worklist.phrases import counted
 from models.worklist.scene import Scene, found
 from models.worklist.settings import WorklistSettings
-from models.worklist.words import counted
 
 MONTH_DAYS = 30
 
@@ -52,8 +52,8 @@ def drawn(scene: Scene) -> pl.DataFrame:
     """Part of a draw whose horizon is not over, in either arm: the effect is that of one contact, against none."""
     told = scene.standing("contact").filter(pl.col("chance").is_not_null() | ~pl.col("made"))
     until = pl.col("day") + pl.duration(days=scene.settings.horizon_days)
-    still = told.with_columns(_until=until).filter(pl.col("_until") > pl.col("cutoff_day")).sort(*CUSTOMER, "day")
-    last = still.unique(CUSTOMER, keep="last", maintain_order=True)
+    still = told.with_columns(_until=until).filter(pl.col("_until") > pl.col("cutoff_day"))
+    last = still.sort(*CUSTOMER, "day", "known_from", "contact_id").unique(CUSTOMER, keep="last", maintain_order=True)
     return found(
         [
             {

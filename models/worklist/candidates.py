@@ -57,10 +57,10 @@ def candidates(
     who = owed.select(*CUSTOMER, "cutoff_day", "cutoff").unique().sort(CUSTOMER)
     asked = asks(book, who, soon_days=settings.soon_days)
     features = effect_features(book, asked.items).sort(CUSTOMER)
-    return Candidates(as_of, asked, candidates_anyway(book, asked.items, model, settings.horizon_days), features)
+    return Candidates(as_of, asked, with_paid_anyway(book, asked.items, model, settings.horizon_days), features)
 
 
-def candidates_anyway(book: Book, asked: pl.DataFrame, model: PaymentDates | None, horizon_days: int) -> pl.DataFrame:
+def with_paid_anyway(book: Book, asked: pl.DataFrame, model: PaymentDates | None, horizon_days: int) -> pl.DataFrame:
     """`asked` (items of `asks`) with `paid_anyway`: the chance that it is paid by the end of the horizon.
 
     As collecting goes: the model has learnt from customers some of whom were contacted, so it is not quite the chance
@@ -75,7 +75,10 @@ def candidates_anyway(book: Book, asked: pl.DataFrame, model: PaymentDates | Non
 
 
 def standing_on(book: Book, table: str, as_of: datetime) -> pl.DataFrame:
-    """The rows of `table` that stood at `as_of`, with `cutoff_day`, the day it is where the entity is."""
-    rows = standing(book.facts.spans(table), as_of).drop("known_from", "known_to")
+    """The rows of `table` that stood at `as_of`, with `cutoff_day`, the day it is where the entity is.
+
+    Of two of one day `known_from` says which was learnt last.
+    """
+    rows = standing(book.facts.spans(table), as_of).drop("known_to")
     at = rows.with_columns(cutoff=pl.lit(instant(as_of), INSTANT))
     return with_day_of(at, "cutoff", book.zones, "cutoff_day").drop("cutoff")

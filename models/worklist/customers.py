@@ -13,9 +13,8 @@ from models.worklist.candidates import Candidates, standing_on
 from models.worklist.effect import ContactEffect
 from models.worklist.holds import Held
 from models.worklist.settings import WorklistSettings
+from models.worklist.told import Key
 from models.worklist.value import Worth, value_at_risk, value_of_contact
-
-Key = tuple[str, str]
 
 
 @dataclass

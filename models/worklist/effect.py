@@ -81,7 +81,7 @@ class ContactEffect:
     def effects(self, frame: pl.DataFrame) -> pl.DataFrame:
         """effect, low, high (share of the amount paid by the horizon; 95 %) and days_sooner, in the order of `frame`.
 
-        frame        EFFECT_FEATURES, of `models.worklist.asks.effect_features`
+        frame        EFFECT_FEATURES, of `models.worklist.effect_features`
         days_sooner  how many days of the horizon sooner the money comes, on average by amount
         The interval says nothing of what drawing to the pooled effect hides.
         """

@@ -13,9 +13,13 @@ from features.calendars import instant, with_day_of
 from features.tables import INSTANT
 
 
-class _OfEntity(Protocol):
+class OfEntity(Protocol):
+    """A row of any list."""
+
     @property
-    def entity_id(self) -> str: ...
+    def entity_id(self) -> str:
+        """Whose it is."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ def days_at(book: Book, as_of: datetime, entity_id: str | None) -> list[tuple[st
     return list(with_day_of(at, "_at", book.zones, "day").select("entity_id", "day").iter_rows())
 
 
-def counts(lists: Sequence[Iterable[_OfEntity]]) -> defaultdict[str, tuple[int, ...]]:
+def counts(lists: Sequence[Iterable[OfEntity]]) -> defaultdict[str, tuple[int, ...]]:
     """Entity -> how many of its rows are in each of `lists`."""
     each = [Counter(row.entity_id for row in rows) for rows in lists]
     told = {entity: tuple(of[entity] for of in each) for entity in set().union(*each)}

@@ -10,9 +10,9 @@ import polars as pl
 
 from features.masters import CUSTOMER
 from models.worklist.calendar_holds import contacted, drawn
+from models.worklist.phrases import money
 from models.worklist.scene import FOUND, Finding, Scene, found
 from models.worklist.taken import DISPUTED, PROMISED
-from models.worklist.words import money
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,8 @@ def _flagged(scene: Scene, name: str, words: str, released_by: str) -> pl.DataFr
     told = scene.standing("customer_attribute").filter(
         (pl.col("name") == name) & (pl.col("day") <= pl.col("cutoff_day"))
     )
-    last = told.sort("day", "attribute_id").unique(CUSTOMER, keep="last", maintain_order=True)
+    # of two that are told of one day the later word counts, as in `features.customers.default_spans`
+    last = told.sort("day", "known_from", "attribute_id").unique(CUSTOMER, keep="last", maintain_order=True)
     return found(
         [
             {

@@ -7,10 +7,10 @@ import polars as pl
 from features.masters import CUSTOMER
 from models.worklist.asks import Asks
 from models.worklist.past_due import ACCOUNT
+from models.worklist.phrases import money
 from models.worklist.taken import DISPUTED, OF_INVOICE, not_taken
-from models.worklist.words import money
+from models.worklist.told import Key
 
-Key = tuple[str, str]
 TOOK = (*OF_INVOICE, "currency", "hold")
 
 

@@ -101,6 +101,6 @@ def _words(edges: Sequence[str], k: int) -> str:
 
 def customer_codes(rows: pl.DataFrame) -> Codes:
     """(n,) a number for each customer, the same whatever the order of rows; scattered, so that folds are alike."""
-    names = [f"{e}/{c}" for e, c in rows.select("entity_id", "customer_id").iter_rows()]
-    places = {name: k for k, name in enumerate(sorted(set(names), key=lambda n: (crc32(n.encode()), n)))}
-    return np.array([places[name] for name in names], dtype=np.int64)
+    keys = list(rows.select("entity_id", "customer_id").iter_rows())
+    places = {key: k for k, key in enumerate(sorted(set(keys), key=lambda key: (crc32("/".join(key).encode()), key)))}
+    return np.array([places[key] for key in keys], dtype=np.int64)

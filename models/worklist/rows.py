@@ -13,13 +13,14 @@ from features.book import Book
 from models.worklist.asks import Asks
 from models.worklist.candidates import standing_on
 from models.worklist.conversions import Rates, converted, rates_told
-from models.worklist.customers import Customer, Key
+from models.worklist.customers import Customer
 from models.worklist.draws import draw, recorded
 from models.worklist.effect import ContactEffect
 from models.worklist.left_out import left_out
 from models.worklist.ranking import listed
 from models.worklist.settings import WorklistSettings
-from models.worklist.words import Told, actions, changes, reasons
+from models.worklist.told import Key, Told
+from models.worklist.words import actions, changes, reasons
 
 NOBODY = "nobody"
 

@@ -84,8 +84,14 @@ def _promised(book: Book, owed: pl.DataFrame, left: pl.DataFrame) -> pl.DataFram
 def _promised_at(owed: pl.DataFrame, left: pl.DataFrame, known: PromisesKnown) -> pl.DataFrame:
     items = owed.select(*CONTACTED, *RECEIVABLE[1:], "currency")
     covered = items.join(known.open.drop("customer_id"), on=RECEIVABLE, maintain_order="left_right")
+    some, wholly = _some_instalments(items, left, known), pl.lit(None, dtype=pl.Int64)
     said = ["promised_for", "made_on", "due_by"]
-    rows = pl.concat([covered.select(*OF_INVOICE, "currency", *said), _rest_promised(left, known, said)])
+    parts = (
+        covered.join(some, on=OF_INVOICE, how="anti", maintain_order="left").with_columns(taken_minor=wholly),
+        _rest_promised(left, known, said).with_columns(taken_minor=wholly),
+        covered.join(some.filter(pl.col("taken_minor") > 0), on=OF_INVOICE, maintain_order="left"),
+    )
+    rows = pl.concat([part.select(*OF_INVOICE, "currency", "taken_minor", *said) for part in parts])
     day, made, broken = (
         e.cast(pl.String) for e in (pl.col("promised_for"), pl.col("made_on"), pl.col("due_by") + timedelta(days=1))
     )
@@ -93,12 +99,23 @@ def _promised_at(owed: pl.DataFrame, left: pl.DataFrame, known: PromisesKnown) -
     return rows.unique(OF_INVOICE, keep="first", maintain_order=True).select(
         *OF_INVOICE,
         "currency",
-        taken_minor=pl.lit(None, dtype=pl.Int64),
+        "taken_minor",
         hold=pl.lit(PROMISED),
         why=why,
         reason=pl.format("{} {}", pl.col("invoice_id"), why),
         released_by=pl.format("the promise being kept, or {} when it is broken", broken),
     )
+
+
+def _some_instalments(items: pl.DataFrame, left: pl.DataFrame, known: PromisesKnown) -> pl.DataFrame:
+    """OF_INVOICE and taken_minor, what is not disputed of them, where open promises cover some of its instalments only.
+
+    A promise for the account is about what was past due when it was made: what fell due since is asked for.
+    """
+    others = items.join(known.open, on=RECEIVABLE, how="anti").select(OF_INVOICE).unique()
+    covered = left.join(known.open, on=RECEIVABLE, how="semi")
+    sums = covered.group_by(OF_INVOICE).agg(taken_minor=pl.col("left_minor").sum())
+    return others.join(sums, on=OF_INVOICE, how="left").with_columns(pl.col("taken_minor").fill_null(0))
 
 
 def _rest_promised(left: pl.DataFrame, known: PromisesKnown, said: list[str]) -> pl.DataFrame:

@@ -6,7 +6,7 @@ Pure: everything it knows comes from `book` before `as_of`, the models and the s
 that were recorded, which stand.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -15,13 +15,13 @@ from features.errors import BadSetting
 from models.worklist.candidates import PaymentDates, candidates
 from models.worklist.customers import customers_of, weigh
 from models.worklist.effect import ContactEffect
-from models.worklist.entities import EntityList, counts, days_at
+from models.worklist.entities import EntityList, OfEntity, counts, days_at
 from models.worklist.holds import Held, holds
-from models.worklist.left import NotListed, NotListedSum, named, not_worth_contact, out_of_reach, sums
+from models.worklist.not_listed import NotListed, NotListedSum, named, not_worth_contact, out_of_reach, sums
+from models.worklist.phrases import between, points
 from models.worklist.rows import Row, rows_of
 from models.worklist.scene import Scene
 from models.worklist.settings import WorklistSettings
-from models.worklist.words import between, points
 
 NOT_LEARNT = "no effect was learnt yet"
 
@@ -46,7 +46,7 @@ class Worklist:
     ranking          how the list is ranked, in words, with what it rests on
     beyond           how many customers could be contacted, had the collectors time
     not_worth        how many customers whose contact costs more than it is expected to bring
-    not_listed       of both: those who come next, and those who owe most (`models.worklist.left.named`)
+    not_listed       of both: those who come next, and those who owe most (`models.worklist.not_listed.named`)
     not_listed_sums  what all of both would be asked for
     """
 
@@ -84,10 +84,10 @@ def worklist(
     `BadSetting` where the effect was learnt for another horizon.
     """
     _check_horizon(effect, settings)
-    found = candidates(book, as_of, model, settings, entity_id=entity_id)
-    customers = customers_of(book, found, holds(Scene(book, found, settings, tuple(stale))))
     why_not = not_learnt if effect is None else _not_told_apart(effect)
     ranks = effect if why_not is None else None
+    found = candidates(book, as_of, model, settings, entity_id=entity_id)
+    customers = customers_of(book, found, holds(Scene(book, found, settings, tuple(stale))))
     weigh([c for c in customers if not c.holds], found, ranks, settings)
     free = [c for c in customers if not c.holds]
     worthy = [c for c in free if ranks is None or c.score > 0]
@@ -95,11 +95,7 @@ def worklist(
     currency = dict(book.zones.select("entity_id", "entity_currency").iter_rows())
     beyond, not_worth = out_of_reach(worthy, rows, settings, currency), not_worth_contact(free, worthy, currency)
     held = [HeldRow(c.entity_id, c.customer_id, c.collector, tuple(c.holds), c.name) for c in customers if c.holds]
-    numbers = counts((rows, held, beyond, not_worth))
-    entities = tuple(
-        EntityList(name, as_of, day, *_availability(sum(numbers[name]), why_not), *numbers[name])
-        for name, day in days_at(book, as_of, entity_id)
-    )
+    entities = _entities(days_at(book, as_of, entity_id), as_of, why_not, (rows, held, beyond, not_worth))
     availability, why = _availability(len(customers), why_not)
     return Worklist(
         as_of=as_of,
@@ -125,6 +121,16 @@ def _check_horizon(effect: ContactEffect | None, settings: WorklistSettings) -> 
             f"ask for {effect.horizon_days} (`duecast worklist --horizon {effect.horizon_days}`), or learn it for "
             f"{settings.horizon_days} (`duecast train contact-effect --horizon-days {settings.horizon_days}`)"
         )
+
+
+def _entities(
+    days: Iterable[tuple[str, date]], as_of: datetime, why_not: str | None, lists: Sequence[Iterable[OfEntity]]
+) -> tuple[EntityList, ...]:
+    """`lists`: those contacted, held, beyond and not worth it."""
+    numbers = counts(lists)
+    return tuple(
+        EntityList(name, as_of, day, *_availability(sum(numbers[name]), why_not), *numbers[name]) for name, day in days
+    )
 
 
 def merged(lists: Sequence[Worklist]) -> Worklist:

@@ -6,18 +6,19 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import polars as pl
 
 from features.book import Book
 from features.errors import BadSetting
 from features.facts import Facts
-from features.kpis.engine import CollectionKpis, collection_kpis
+from features.kpis.engine import collection_kpis
 from features.kpis.loss_rates import LossRates, derived_rates
 from features.kpis.provision import provision, total
 from features.kpis.settings import KpiSettings
 from features.lake import Lake
-from pipelines.kpis.collections_screen import definitions_text, kpi_tables, provision_tables, said
+from pipelines.answer_files import write_json
+from pipelines.kpis.collections_screen import definitions_text, kpi_tables, said
+from pipelines.kpis.provision_screen import provision_tables
 from pipelines.kpis.rates_file import read_rates
 from pipelines.screen import console
 from services.settings import read_settings
@@ -49,7 +50,8 @@ def show_collection_kpis(
         screen.print(part)
     if definitions:
         screen.print(definitions_text(found))
-    _write(found, json_out)
+    if json_out is not None:
+        write_json(found, json_out)
 
 
 def show_provision(
@@ -81,7 +83,8 @@ def show_provision(
     if given is None and "none" in cells["availability"].to_list():
         screen.print(NO_RATE)
     screen.print(OTHER_LOSS, style="dim")
-    _write(_provision_json(at, rates, forward, used, cells), json_out)
+    if json_out is not None:
+        write_json(_provision_json(at, rates, forward, used, cells), json_out)
 
 
 def _asked(lake: str | None, as_of: date | None) -> tuple[Book, date | datetime]:
@@ -118,12 +121,3 @@ def _provision_json(
         "cells": cells.to_dicts(),
         "totals": total(cells).to_dicts(),
     }
-
-
-def _write(found: CollectionKpis | dict[str, Any], json_out: Path | None) -> None:
-    if json_out is None:
-        return
-    try:
-        json_out.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
-    except OSError as error:
-        raise BadSetting(f"--json {json_out} cannot be written ({error.strerror})") from None

@@ -1,11 +1,9 @@
-"""The KPIs of collections and the provision matrix as tables of at most 100 columns."""
+"""The KPIs of collections as tables of at most 100 columns."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
-import polars as pl
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -14,7 +12,6 @@ from rich.text import Text
 
 from features.kpis.buckets import LABELS
 from features.kpis.engine import CollectionKpis, KpiValue
-from features.money import from_minor
 from pipelines.kpis.screen import percent
 
 AGEING = ("ageing_current", "ageing_1_30", "ageing_31_60", "ageing_61_90", "ageing_over_90", "ar")
@@ -94,41 +91,6 @@ def definitions_text(found: CollectionKpis) -> Group:
     )
 
 
-def provision_tables(cells: pl.DataFrame, totals: pl.DataFrame) -> Iterator[RenderableType]:
-    """The matrix cell by cell, then its totals by entity and currency, which tie to the ageing; ~: partial."""
-    if cells.is_empty():
-        yield Text("Nothing was open then, so nothing is provided for; choose another day")
-        return
-    by = [c for c in cells.columns if c not in ("entity_id", "currency", "bucket")][:-_FIGURES]
-    table = _table("", ("entity", *by, "bucket"), ("open", "owed", "rate", "provision", "currency"))
-    for row in cells.filter(pl.col("receivables") > 0).iter_rows(named=True):
-        names = [row["entity_id"], *(row[b] or "unknown" for b in by), row["bucket"]]
-        rate = "none" if row["loss_rate"] is None else percent(float(row["loss_rate"]))
-        figures = [_money(row[c], row["currency"]) for c in ("open_minor", "debit_minor")]
-        table.add_row(*names, *figures, rate, _provided(row), row["currency"])
-    yield table
-    yield _totals(totals)
-    said = cells.filter(pl.col("availability_reason").is_not_null() & (pl.col("debit_minor") != 0))
-    reasons = said.select("entity_id", "currency", "availability", "availability_reason").unique(maintain_order=True)
-    for entity, currency, told, reason in reasons.iter_rows():
-        yield Text(f"{'~' if told == 'partial' else told}: {entity} {currency}, {reason}")
-
-
-_FIGURES = 8  # what a provision matrix has behind its bucket
-
-
-def _totals(totals: pl.DataFrame) -> Table:
-    table = _table("Sum", ("entity",), ("open", "owed", "of it without a rate", "provision", "currency"))
-    for row in totals.iter_rows(named=True):
-        figures = [_money(row[c], row["currency"]) for c in ("open_minor", "debit_minor", "missing_minor")]
-        table.add_row(row["entity_id"], *figures, _provided(row), row["currency"])
-    return table
-
-
-def _provided(row: Mapping[str, Any]) -> str:
-    return ("~" if row["availability"] == "partial" else "") + _money(row["provision_minor"], row["currency"])
-
-
 def _grouped(rows: Sequence[KpiValue]) -> Groups:
     groups: Groups = {}
     for row in rows:
@@ -175,7 +137,7 @@ def _order(found: CollectionKpis) -> str:
 
 def _section(title: str, names: Sequence[str], groups: Groups) -> Table:
     named = any(group for _, _, group, _ in groups)
-    table = _table(title, ("entity", *(["group"] if named else []), ""), [HEADINGS[name] for name in names])
+    table = kpi_table(title, ("entity", *(["group"] if named else []), ""), [HEADINGS[name] for name in names])
     for (entity, currency, group, converted), rows in groups.items():
         who = [entity or "all", *([group or "unknown" if entity else ""] if named else [])]
         table.add_row(*who, f"{currency}*" if converted else currency, *(_cell(rows[name]) for name in names))
@@ -213,11 +175,8 @@ def _missing(rows: Iterable[KpiValue]) -> Iterator[Text]:
         yield Text(f"{reason} ({', '.join(whose)}: {', '.join(names[:4])}{more})", style="dim")
 
 
-def _money(minor: int | None, currency: str) -> str:
-    return "none" if minor is None else f"{from_minor(minor, currency):,}"
-
-
-def _table(title: str, words: Sequence[str], numbers: Sequence[str]) -> Table:
+def kpi_table(title: str, words: Sequence[str], numbers: Sequence[str]) -> Table:
+    """An empty table; words to the left, numbers to the right."""
     table = Table(title=title or None, title_justify="left", expand=True, box=SIMPLE_HEAD, pad_edge=False, padding=0)
     for name in words:
         table.add_column(name, overflow="fold")

@@ -4,10 +4,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-import msgspec
-
 from features.errors import BadSetting
 from features.lake import Lake
+from pipelines.answer_files import write_json
 from pipelines.kpis.integration import integration_kpis, unattended_banks
 from pipelines.kpis.screen import render
 from pipelines.landscape import load_landscape
@@ -45,7 +44,7 @@ def show_integration_kpis(
         )
     console().print(render(found))
     if json_out is not None:
-        json_out.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
+        write_json(found, json_out)
 
 
 def period_of(since: date | None, until: date | None, now: datetime) -> Period:

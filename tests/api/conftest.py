@@ -27,7 +27,15 @@ from services.guard import Guard
 from services.lane import Lane
 from services.operations import Operations
 from services.problems import InvalidQuestion, UnknownSubject
-from services.questions import AlertsAnswer, CashAnswer, CreditAnswer, CreditOpinion, KpiAnswer, WorklistAnswer
+from services.questions import (
+    AlertsAnswer,
+    CashAnswer,
+    CreditAnswer,
+    CreditOpinion,
+    KpiAnswer,
+    LgdUsed,
+    WorklistAnswer,
+)
 from services.schemas import Answer, ByIdQuestion, InlineQuestion, ModelCard, Prediction, Reason
 from services.signatures import Gate, sealed
 
@@ -195,7 +203,8 @@ def opinion(customer_id: str, day: date) -> CreditOpinion:
         "US01", customer_id, "EUR", "full", None, 0.125, 400_000, 500_000, "risk", 0.8, on_file_minor=None,
         on_file_share=None,
     )  # fmt: skip
-    return CreditOpinion(score=score, limit=limit, losses=[], blocked_orders=[], ways_up=[])
+    lgd = LgdUsed(share=0.25, basis="entity", cases=31)
+    return CreditOpinion(score=score, limit=limit, lgd=lgd, losses=[], blocked_orders=[], ways_up=[])
 
 
 def forecast(weeks: int) -> CashForecast:

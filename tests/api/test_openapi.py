@@ -90,6 +90,9 @@ def test_limits_and_formats_are_stated():
     assert schemas["ByIdQuestion"]["properties"]["invoice_ids"]["maxItems"] == 100
     assert schemas["InlineQuestion"]["properties"]["predict"]["maxItems"] == 100
     assert schemas["CreditQuestion"]["properties"]["customer_ids"]["maxItems"] == 100
+    changes = schemas["Scenario"]["properties"]
+    assert [changes[name]["maxItems"] for name in ("delay", "resolve", "terms", "fx")] == [100] * 4
+    assert schemas["Resolved"]["properties"]["disputes"]["maxItems"] == 100
     assert schemas["ByIdQuestion"]["additionalProperties"] is False
     assert schemas["InlineInvoice"]["properties"]["due_date"] == {"type": "string", "format": "date"}
     assert schemas["Prediction"]["properties"]["availability"]["enum"] == ["full", "pooled", "none"]

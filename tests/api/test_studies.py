@@ -32,6 +32,8 @@ EXAMPLES = {
     VERDICTS: VERDICT_EXAMPLE,
     KPIS: KPI_EXAMPLE,
 }
+DELAY = {"entity": "US01", "customer": "C-17", "days": 10}
+RESOLVED = {"entity": "US01", "disputes": ["D"], "day": "2024-03-20"}
 SAY_STALE = (CREDIT, CASH, WORKLIST, KPIS)
 UNKNOWN_FIELD = "no such field; /v1/openapi.json lists those there are"
 A_DAY = "a date written as YYYY-MM-DD"
@@ -57,6 +59,7 @@ def test_credit_opinions_stand_in_the_order_of_the_question(client):
     first = answer["opinions"][0]
     assert (first["score"]["pd"], first["score"]["grade"], first["score"]["cutoff_day"]) == (0.125, "D", "2024-03-01")
     assert (first["limit"]["limit_minor"], first["limit"]["decided_by"]) == (500_000, "risk")
+    assert first["lgd"] == {"share": 0.25, "basis": "entity", "cases": 31}
     assert first["score"]["reasons"] == [{"code": "late", "words": "pays late", "points": -40.0}]
 
 
@@ -130,6 +133,21 @@ def test_a_verdict_is_kept_with_its_giver_and_the_newest_counts(client):
         (CREDIT, {"customer_ids": []}, "$.customer_ids", "[]", "a list of length >= 1"),
         (CREDIT, {"customer_ids": [7]}, "$.customer_ids[0]", "7", "text"),
         (CREDIT, {"customer_ids": ["A"] * 101}, "$.customer_ids", "101 ids", "at most 100 ids"),
+        (CASH, {"scenario": {"delay": [DELAY] * 101}}, "$.scenario.delay", "101 entries", "at most 100 entries"),
+        (
+            CASH,
+            {"scenario": {"resolve": [RESOLVED, RESOLVED | {"disputes": ["D"] * 101}]}},
+            "$.scenario.resolve[1].disputes",
+            "101 entries",
+            "at most 100 entries",
+        ),
+        (
+            CASH,
+            {"scenario": {"delay": [DELAY, DELAY | {"days": 10**30}]}},
+            "$.scenario.delay[1].days",
+            str(10**30),
+            "a whole number <= 3660",
+        ),
         (CREDIT, {"invoice_ids": ["A"]}, "$.invoice_ids", '["A"]', UNKNOWN_FIELD),
         (CREDIT, {"as_of": "01.03.2024"}, "$.as_of", "01.03.2024", A_DAY),
         (CASH, {"weeks": 14}, "$.weeks", "14", "a whole number <= 13"),

@@ -11,13 +11,13 @@ import polars as pl
 import pytest
 
 from features.calendars import business_calendar
-from features.comparisons import compared, comparison_columns
+from features.comparisons import compared
 from features.documents import KEY, _hour, documents
 from features.errors import BadInput, BadSetting, NotFound, StateError
 from features.facts import Facts
 from features.lake import Lake
 from features.ledger import receivable_states
-from features.tables import TABLES, table
+from features.tables import INSTANT, TABLES, table
 from features.watchers_of_digits import at_least
 from features.watchers_of_time import Feeds, at_most
 from models.anomalies.alerts import GOES_ON, Budget, choose, found
@@ -26,9 +26,9 @@ from models.anomalies.forest import Forest, fit_forest
 from models.anomalies.model import FOREST_COLUMNS, AnomalyModel, forest_values, train
 from models.anomalies.rules import RULES, strengths
 from models.anomalies.stories import with_stories, with_verdicts
-from models.champion import ANOMALIES, ready
+from models.champion import ANOMALIES, champion, ready
 from pipelines.anomaly_limits import read_limits
-from pipelines.anomaly_training import judged_documents
+from pipelines.anomaly_training import judged_documents, learnt_before
 from pipelines.cli import run
 from services.alerts import AlertVerdicts, Verdict, on_record
 from services.database import Database
@@ -198,7 +198,7 @@ def test_nothing_learnt_later_changes_what_was_said_of_a_document(small: World) 
 def test_a_ledger_without_anything_has_no_documents() -> None:
     empty = compared(Facts.of({}))
     assert empty.is_empty()
-    assert set(comparison_columns()) <= set(empty.columns)
+    assert set(FOREST_COLUMNS) <= set(empty.columns)
 
 
 def test_without_limits_or_rates_the_limit_is_not_compared(facts: Facts, drawn_facts: Callable[..., Facts]) -> None:
@@ -256,6 +256,20 @@ def test_twins_that_the_source_takes_back_are_remembered_from_then_on(drawn_fact
     twins = told.filter(pl.col("record_id").is_in(["10A", "20A", "30A"])).sort("record_id")
     counts = twins.select("form_back_share", "form_back_count").rows()
     assert counts == [(0.0, 0.0), (1.0, 1.0), (0.5, 2.0)], "what is taken back on day 4 nobody knew on day 3"
+
+
+@pytest.mark.parametrize(("currency", "rounds"), [("EUR", 1.0), ("USD", 0.0)])
+def test_a_credit_in_another_currency_credits_no_invoice_in_full(
+    currency: str, rounds: float, drawn_facts: Callable[..., Facts]
+) -> None:
+    head = "credit_note_id | customer_id | issue_date | amount_minor | invoice_id | currency"
+    facts = drawn_facts(
+        invoice=f"invoice_id | customer_id | issue_date | owed | currency\nI | A | 5 | 20:100000 | EUR\n"
+        f"J | A | 8 | 20:100000 | {currency}",
+        credit_note=f"{head}\nC | A | 6 | -100000 | I | {currency}",
+    )
+    told = compared(facts).filter(pl.col("record_id") == "J")
+    assert told["loop_rounds"].to_list() == [rounds]
 
 
 @pytest.mark.parametrize("currency", ["EUR", "JPY", "KWD"])
@@ -513,6 +527,14 @@ def test_verdicts_are_kept_in_order_and_the_newest_counts(tmp_path: Path) -> Non
     database.close()
 
 
+@pytest.mark.parametrize(("hour", "newest"), [(-1, 0), (2, 2)], ids=["a document", "a verdict"])
+def test_a_model_says_until_when_it_learnt_from_documents_and_verdicts(hour: int, newest: int) -> None:
+    frame = pl.DataFrame({"known_at": [NOON - timedelta(hours=3), NOON]}, schema={"known_at": INSTANT})
+    instant = timedelta(milliseconds=1)
+    assert learnt_before(frame, [said(hour=hour)]) == NOON + timedelta(hours=newest) + instant
+    assert learnt_before(frame, []) == NOON + instant
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
@@ -570,6 +592,9 @@ def test_from_the_lake_to_a_verdict_and_back(
     monkeypatch.setenv("DUECAST_STATE_URL", f"sqlite:///{tmp_path}/state.db")
     assert run(["train", "anomalies", "--limits", str(limits)]) == 0
     assert "anomalies/1" in capsys.readouterr().out
+    trained = champion(mlruns, ANOMALIES)
+    assert trained is not None
+    assert trained.learnt_before == learnt_before(compared(Facts.read(lake)), ())
     out = tmp_path / "alerts.json"
     rows = tmp_path / "alerts.csv"
     assert run(["anomalies", "list", "--budget", "0.02", "--out", str(rows)]) == 0

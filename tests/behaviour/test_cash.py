@@ -27,7 +27,7 @@ from models.cash.scenarios import Scenario, Terms
 from models.cash.spread import coverage
 from models.champion import CASH_FORECAST, champion, load
 from models.distribution import Distribution, from_quantiles
-from pipelines.cash import Asked, as_json, explain_book, forecast_book, write
+from pipelines.cash import Asked, explain_book, forecast_book, write
 from pipelines.cash_training import fit_rehearsed, train_cash
 from pipelines.cli import run
 from pipelines.train import all_at_issue
@@ -172,7 +172,7 @@ def test_a_file_leaves_nothing_out(book: Book, model: CashModel, tmp_path: Path)
 
 
 def test_the_same_seed_gives_the_same_answer(book: Book, model: CashModel) -> None:
-    first, second = (as_json(*forecast_book(book, RuleOfThumb(), model, ASKED)) for _ in range(2))
+    first, second = (msgspec.json.encode(forecast_book(book, RuleOfThumb(), model, ASKED)) for _ in range(2))
     assert first == second
 
 
@@ -270,6 +270,7 @@ def test_training_registers_what_it_rests_on(places: list[str]) -> None:
     model = load(version, mlruns)
     assert isinstance(model, CashModel)
     assert (model.rests_on, model.about["past_forecasts"]) == ("payment-date/1", 4)
+    assert version.learnt_before == Book(Facts.read(Lake(places[1]))).last_known()
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from features.book import Book
 from features.facts import Facts
 from features.lake import Lake
 from features.tables import CONTACT, TABLES
+from models.champion import CONTACT_EFFECT, champion
 from models.worklist.effect import lacking
 from models.worklist.estimation import fit_effect
 from models.worklist.experiment import contact_rows, experiment, outcomes
@@ -128,8 +129,18 @@ def test_the_commands_train_list_and_write(
     empty = capsys.readouterr().out
     assert "0 contacts for 2010-01-01" in empty
     assert "no contact at DE01 on 2010-01-01: nobody has anything past due" in empty
+    nobody, somebody = tmp_path / "nobody.parquet", tmp_path / "somebody.parquet"
+    nobody.write_bytes(b"the list of the day before")
+    assert run(["worklist", "--as-of", "2010-01-01", "--out", str(nobody), *where]) == 0
+    assert run(["worklist", *days, "--out", str(somebody), *where]) == 0
+    assert pl.read_parquet(nobody).schema == pl.read_parquet(somebody).schema
+    assert (len(pl.read_parquet(nobody)), pl.read_parquet(somebody)["amount"].min() > 0) == (0, True)
+    capsys.readouterr()
     assert run(["train", "contact-effect", *where]) == 0
     assert "Champion: contact-effect/1" in capsys.readouterr().out
+    trained = champion(tmp_path / "mlruns", CONTACT_EFFECT)
+    assert trained is not None
+    assert trained.learnt_before == Book(Facts.read(lake)).last_known()
     files = {name: tmp_path / name for name in ("list.csv", "list.json")}
     outs = ["--out", str(files["list.csv"]), "--json", str(files["list.json"]), "--contact-cost", "0"]
     assert run(["worklist", *days, *where, *outs]) == 0

@@ -24,7 +24,7 @@ from features.calendars import day_start
 from features.facts import Facts
 from features.ledger import RECEIVABLE
 from models.worklist.asks import asks
-from models.worklist.candidates import PaymentDates, candidates_anyway
+from models.worklist.candidates import PaymentDates, with_paid_anyway
 from models.worklist.effect import ContactEffect
 from models.worklist.effect_features import effect_features
 from models.worklist.estimation import fit_effect
@@ -222,7 +222,7 @@ def asked_of(
     features = pool.select(CONTACTED).join(features, on=CONTACTED, how="left", maintain_order="left")
     cents = pl.col("asked_cents")
     sums = (
-        candidates_anyway(book, asked, model, HORIZON)
+        with_paid_anyway(book, asked, model, HORIZON)
         .group_by(CONTACTED)
         .agg(amount=cents.sum() / 100, anyway=(cents * pl.col("paid_anyway")).sum() / cents.sum())
     )

@@ -19,6 +19,7 @@ from features.facts import Facts
 from features.kpis.engine import collection_kpis
 from features.kpis.settings import KpiSettings
 from features.lake import Lake
+from features.recoveries import LossShare, OwnLgd, own_lgds
 from features.tables import TABLES
 from models.anomalies.alerts import Budget
 from models.anomalies.model import AnomalyModel
@@ -37,6 +38,8 @@ from models.champion import (
     digests,
 )
 from models.credit import risk_model
+from models.credit.losses import LossSettings
+from models.credit.opinions import losses_of, scored
 from models.distribution import Distribution, on_one_day
 from models.worklist.settings import WorklistSettings
 from pipelines.cash import Asked, forecast_book
@@ -47,12 +50,14 @@ from services import comparing
 from services.alerts import OnRecord, Verdict
 from services.analysts import SERVED, Analysts, Loaded
 from services.anomaly_desk import NO_CONTROLS
+from services.opinions import opinions
 from services.problems import InvalidQuestion, Refused, UnknownSubject
 from services.questions import (
     AlertsQuestion,
     CashQuestion,
     CreditQuestion,
     KpiQuestion,
+    LgdUsed,
     WorklistQuestion,
 )
 from services.sandbox.options import WorldOptions
@@ -97,7 +102,12 @@ class Office:
         return Analysts({name: self.models[name] for name in names or self.models}, self.book)
 
     def customers(self) -> list[str]:
-        return self.book.customers_as_of(self.book.last_known(), "US01")["customer_id"].to_list()
+        return _known(self)["customer_id"].to_list()
+
+
+def lgd(cases: int, share: float | None, *, pooled: bool = False) -> OwnLgd:
+    part = LossShare(cases, share, pooled)
+    return OwnLgd(part, part)
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +138,10 @@ def credit_champion(office: Office, tmp_path: Path) -> Path:
     office.models[CREDIT_RISK].model.save(folder)
     (folder.parent / MANIFEST).write_bytes(msgspec.json.encode({CREDIT_RISK: version(CREDIT_RISK, folder)}))
     return folder.parent
+
+
+def _known(office: Office) -> pl.DataFrame:
+    return office.book.customers_as_of(office.book.last_known(), "US01")
 
 
 def credit(*ids: str, as_of: date | None = None, entity: str = "US01") -> CreditQuestion:
@@ -184,6 +198,60 @@ def test_unknown_customers_are_listed_with_their_places(office: Office) -> None:
 def test_before_the_first_fact_no_customer_is_known(office: Office) -> None:
     with pytest.raises(UnknownSubject, match="is not known as of 1970-01-02T05:00:00"):
         office.analysts().credit_risk(credit(office.customers()[0], as_of=date(1970, 1, 2)))
+
+
+def test_losses_rest_on_the_ledgers_own_lgd_and_say_so(office: Office) -> None:
+    """Customers in default already by another share; with the command line's `--own-lgd` to the cent."""
+    own = own_lgds(office.book, RULE, office.book.last_known())
+    told = office.analysts().credit_risk(credit(*office.customers())).opinions
+    used = {o.score.default_cause is None: o.lgd for o in told}
+    assert used == {
+        True: LgdUsed(share=own["US01"].entering.share, basis="all entities", cases=own["US01"].entering.cases),
+        False: LgdUsed(share=own["US01"].within.share, basis="all entities", cases=own["US01"].within.cases),
+    }
+    assert used[True].share != used[False].share != LossSettings().lgd
+    assert {loss.lgd for o in told for loss in o.losses} == {lgd.share for lgd in used.values()}
+    asked = scored(office.book, office.models[CREDIT_RISK].model, _known(office))
+    assert [loss for o in told for loss in o.losses] == losses_of(asked, LossSettings(), own)
+
+
+def test_of_a_past_day_losses_know_only_what_was_lost_until_then(office: Office) -> None:
+    at = office.book.day_start(PAST, "US01")
+    then = own_lgds(office.book, RULE, at)["US01"]
+    [told] = office.analysts().credit_risk(credit(office.customers()[0], as_of=PAST)).opinions
+    part = then.entering if told.score.default_cause is None else then.within
+    assert (told.lgd.share, told.lgd.cases) == (part.share or LossSettings().lgd, part.cases)
+    assert part.cases < own_lgds(office.book, RULE, office.book.last_known())["US01"].entering.cases
+
+
+def test_before_anybody_owed_anything_the_standard_lgd_counts(
+    office: Office, drawn_facts: Callable[..., Facts]
+) -> None:
+    young = drawn_facts(customer="customer_id\nA", invoice="invoice_id | issue_date | owed\nI | 5 | 9:100")
+    analysts = Analysts(office.models, Book(young))
+    [told] = analysts.credit_risk(credit("A", as_of=date(2024, 1, 3), entity="E")).opinions
+    assert told.lgd == LgdUsed(share=0.4, basis="standard", cases=0)
+
+
+@pytest.mark.parametrize(
+    ("own", "used"),
+    [
+        ({}, LgdUsed(share=0.4, basis="standard", cases=0)),
+        ({"US01": lgd(19, None)}, LgdUsed(share=0.4, basis="standard", cases=19)),
+        ({"US01": lgd(30, 0.0)}, LgdUsed(share=0.4, basis="standard", cases=30)),
+        ({"US01": lgd(30, 0.125, pooled=True)}, LgdUsed(share=0.125, basis="all entities", cases=30)),
+        ({"DE01": lgd(30, 0.125)}, LgdUsed(share=0.4, basis="standard", cases=0)),
+    ],
+    ids=["nothing known", "too few", "never lost a thing", "of all entities", "of another entity"],
+)
+def test_where_the_past_cannot_tell_the_standard_lgd_counts_and_never_nothing(
+    office: Office, own: dict[str, OwnLgd], used: LgdUsed
+) -> None:
+    told = opinions(scored(office.book, office.models[CREDIT_RISK].model, _known(office)), own)
+    assert {(o.lgd.share, o.lgd.basis, o.lgd.cases) for o in told} == {(used.share, used.basis, used.cases)}
+    losses = [loss for o in told for loss in o.losses]
+    assert {loss.lgd for loss in losses} == {used.share}
+    assert any(loss.loss_minor for loss in losses)
 
 
 # --- what every question shares -----------------------------------------------------------------------------------
@@ -409,7 +477,7 @@ def test_alerts_are_of_the_entity_and_time_asked_about_and_as_likely(office: Off
     assert {a.entity_id for a in told.alerts} == {"US01"}
     assert all(a.known_at.date() >= PAST for a in told.alerts)
     assert told.model == "anomalies/4"
-    assert told.silent == ["near_limit is silent for DE01, GB01, US01: no approval limit is set", NO_CONTROLS]
+    assert told.silent == ["near_limit is silent for US01: no approval limit is set", NO_CONTROLS]
     assert (told.availability, told.availability_reason) == ("full", None)
     fewer = analysts.alerts(msgspec.structs.replace(question, per_day=1), OnRecord())
     assert 0 < len(fewer.alerts) < len(told.alerts)
@@ -436,24 +504,27 @@ def test_documents_are_compared_once_however_often_one_asks(office: Office, monk
 def test_new_analysts_take_over_what_rests_on_nothing_new(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[int] = []
     drawn: list[int] = []
+    followed: list[int] = []
     monkeypatch.setattr(comparing, "compared", counting(comparisons.compared, compared))
     monkeypatch.setattr(analysts_module, "look_ahead", counting(forecast.look_ahead, drawn))
+    monkeypatch.setattr(analysts_module, "own_lgds", counting(own_lgds, followed))
 
-    def asked(analysts: Analysts) -> tuple[int, int]:
-        """How often documents were compared and cash drawn, once this one was asked."""
+    def asked(analysts: Analysts) -> tuple[int, int, int]:
+        """How often documents were compared, cash drawn and defaults followed, once this one was asked."""
         analysts.alerts(AlertsQuestion(), OnRecord())
         analysts.cash_forecast(CashQuestion(weeks=1))
-        return len(compared), len(drawn)
+        analysts.credit_risk(credit(office.customers()[0]))
+        return len(compared), len(drawn), len(followed)
 
     def promoted(name: str) -> dict[str, Loaded]:
         return office.models | {name: Loaded(version(name), office.models[name].model)}
 
     first = office.analysts()
-    assert asked(first) == (1, 1)
-    assert asked(first.renewed(promoted(CREDIT_RISK), office.book)) == (1, 1)
-    assert asked(first.renewed(promoted(PAYMENT_DATE), office.book)) == (1, 2)
-    assert asked(first.renewed(promoted(ANOMALIES), office.book)) == (2, 2)
-    assert asked(first.renewed(office.models, Book(office.book.facts))) == (3, 3)
+    assert asked(first) == asked(first) == (1, 1, 1)
+    assert asked(first.renewed(promoted(CREDIT_RISK), office.book)) == (1, 1, 2)
+    assert asked(first.renewed(promoted(PAYMENT_DATE), office.book)) == (1, 2, 2)
+    assert asked(first.renewed(promoted(ANOMALIES), office.book)) == (2, 2, 2)
+    assert asked(first.renewed(office.models, Book(office.book.facts))) == (3, 3, 3)
 
 
 def counting(function: Callable[..., Any], calls: list[int]) -> Callable[..., Any]:

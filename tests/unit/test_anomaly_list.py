@@ -20,9 +20,9 @@ from models.anomalies.model import AnomalyModel
 from models.anomalies.rules import RULES, strengths
 from models.anomalies.stories import with_stories
 from pipelines.anomaly_commands import Window
-from pipelines.anomaly_files import COLUMNS, as_frame, write_alerts
-from pipelines.anomaly_screen import NAME_WIDTH, Shown, heading, page, table
-from pipelines.screen import WIDTH
+from pipelines.anomaly_screen import Shown, heading, page, table
+from pipelines.answer_files import as_frame, columns, write_answers
+from pipelines.screen import NAME_LETTERS, WIDTH
 from services.alerts import OnRecord
 from services.anomaly_desk import AnomalyDesk, Found
 
@@ -131,7 +131,7 @@ def test_the_customer_is_named_as_known_then_and_no_longer_than_fits(desk: Anoma
     [new] = [a for a in desk.alerts(EVERYTHING, OnRecord()).alerts if a.record_id == "INV-740A"]
     assert new.customer_name == "Mill & Sons [bold] of the Very Long Street Ltd"
     told = page(new, ())
-    assert f"customer A {new.customer_name[: NAME_WIDTH - 1]}…\n" in told
+    assert f"customer A {new.customer_name[: NAME_LETTERS - 1]}…\n" in told
     assert "A Mill & Sons [bold]" in printed(found(new), Shown(20, mended=False, since=None))
     nobody = replace(new, customer_id=None, customer_name=None)
     assert "INV-740A," not in printed(found(nobody), Shown(20, mended=False, since=None))
@@ -195,19 +195,19 @@ def test_the_day_asked_about_is_the_one_after_the_newest_document(desk: AnomalyD
 # --- files --------------------------------------------------------------------------------------------------------
 def test_files_hold_every_alert_and_its_flag_also_on_a_day_without_any(twins: dict[str, Alert], tmp_path) -> None:
     alerts = tuple(twins.values())
-    assert list(COLUMNS) == [f.name for f in fields(Alert)], "no field is forgotten"
+    assert list(columns(Alert)) == [f.name for f in fields(Alert)], "no field is forgotten"
     for name in ("a.csv", "a.parquet", "a.json"):
-        write_alerts(alerts, tmp_path / name)
+        write_answers(alerts, Alert, tmp_path / name)
     kept = pl.read_parquet(tmp_path / "a.parquet")
-    assert kept.equals(as_frame(alerts))
+    assert kept.equals(as_frame(alerts, Alert))
     assert kept["taken_back_day"].to_list() == [a.taken_back_day for a in alerts]
     assert msgspec.json.decode(kept["documents"][0]) == list(alerts[0].documents)
-    assert pl.read_csv(tmp_path / "a.csv").columns == list(COLUMNS)
+    assert pl.read_csv(tmp_path / "a.csv").columns == list(columns(Alert))
     assert len(msgspec.json.decode((tmp_path / "a.json").read_bytes())) == 3
-    write_alerts((), tmp_path / "none.parquet")
+    write_answers((), Alert, tmp_path / "none.parquet")
     assert pl.read_parquet(tmp_path / "none.parquet").schema == kept.schema
     with pytest.raises(BadSetting, match=r"ends in '\.txt'; allowed: \.parquet, \.csv, \.json"):
-        write_alerts(alerts, tmp_path / "a.txt")
+        write_answers(alerts, Alert, tmp_path / "a.txt")
 
 
 # --- why ----------------------------------------------------------------------------------------------------------

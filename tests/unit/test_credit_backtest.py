@@ -1,5 +1,6 @@
 """The backtest's origins: those at which there was enough to learn from, and what is said of the others."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -38,7 +39,7 @@ class Even:
         return np.full(len(frame), 0.5)
 
 
-def evaluated(enough_from: date) -> CreditEvaluation:
+def evaluated(enough_from: date, origins: Sequence[date] = ORIGINS) -> CreditEvaluation:
     """40 customers seen on five firsts of a month; 19 defaults known at origins before `enough_from`, then 20."""
     numbers = pl.DataFrame({"number": range(40)}).with_columns(
         pl.lit("E").alias("entity_id"),
@@ -51,7 +52,7 @@ def evaluated(enough_from: date) -> CreditEvaluation:
         cutoff=pl.col("cutoff_day").cast(pl.Datetime("ms")).dt.replace_time_zone("UTC")
     )
     book = Outcomes(enough_from)
-    return backtest.evaluate(book, frame, lambda _: Even(), RULE, ORIGINS, names=NAMES, draws=5, seed=1)  # type: ignore[arg-type, return-value]
+    return backtest.evaluate(book, frame, lambda _: Even(), RULE, origins, names=NAMES, draws=5, seed=1)  # type: ignore[arg-type, return-value]
 
 
 def test_an_origin_with_too_few_to_learn_from_is_skipped_and_named(tmp_path: Path) -> None:
@@ -64,6 +65,11 @@ def test_an_origin_with_too_few_to_learn_from_is_skipped_and_named(tmp_path: Pat
     assert "Skipped: origin 2024-03-01, as of which 19 of 40 customers" in (tmp_path / PAGE).read_text()
     assert found.rows["cutoff_day"].min() == date(2024, 4, 1)
     assert evaluated(date(2024, 3, 1)).skipped == {}
+
+
+def test_an_origin_after_the_last_snapshot_judged_nothing_and_is_not_said_to_have() -> None:
+    found = evaluated(date(2024, 3, 1), [*ORIGINS, date(2024, 6, 1)])
+    assert (found.data["origins"], found.skipped) == (["2024-03-01", "2024-04-01"], {})
 
 
 def test_where_no_origin_has_enough_the_newest_is_named() -> None:

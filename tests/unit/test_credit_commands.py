@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,10 +19,12 @@ from models.credit.codes import CODES, TRADE, CreditReason, code_of
 from models.credit.losses import LossSettings
 from models.credit.opinions import ScoredCustomers
 from models.credit.policy import LimitSettings
-from pipelines import credit_commands
-from pipelines.credit_commands import show_explanation, show_limits, show_losses, show_scores
-from pipelines.credit_files import write_rows
-from pipelines.credit_screen import NAME_LETTERS, lgd_words, names_of
+from pipelines import credit_asked, credit_explanation
+from pipelines.answer_files import write_answers
+from pipelines.credit_commands import show_limits, show_losses, show_scores
+from pipelines.credit_explanation import show_explanation
+from pipelines.credit_screen import lgd_words, names_of
+from pipelines.screen import NAME_LETTERS
 
 Draw = Callable[..., Facts]
 Instant = Callable[[str], datetime]
@@ -70,17 +72,42 @@ def ask(drawn_facts: Draw, instant: Instant, monkeypatch: pytest.MonkeyPatch) ->
         frame = book.in_default(book.customer_features(book.customers_as_of(instant("60"))), DefaultRule())
         frame = frame.filter(pl.col("customer_id").is_in(who))
         asked = ScoredCustomers(book, SimpleNamespace(rule=DefaultRule()), frame, list(scores))  # type: ignore[arg-type]
-        monkeypatch.setattr(credit_commands, "scored_customers", lambda *_, **__: asked)
-        monkeypatch.setattr(credit_commands, "ways_up", lambda *_: [])
+        monkeypatch.setattr(credit_asked, "scored_customers", lambda *_, **__: asked)
+        monkeypatch.setattr(credit_explanation, "ways_up", lambda *_: [])
 
     return told
 
 
 def test_scores_as_csv_have_what_is_nested_as_json(tmp_path: Path) -> None:
-    write_rows([SCORED, SILENT], tmp_path / "s.csv")
+    write_answers([SCORED, SILENT], CreditScore, tmp_path / "s.csv")
     first = pl.read_csv(tmp_path / "s.csv").row(0, named=True)
     assert json.loads(first["reasons"])[0]["code"] == "overdue"
     assert (json.loads(first["signals"]), json.loads(first["signals_missing"])) == ({"rating": 3.0}, ["revenue"])
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_file_has_all_columns_with_their_types_whatever_the_answers_are(tmp_path: Path, ending: str) -> None:
+    """Also where there is no answer, or no answer has a figure: what reads the file every day reads the same."""
+    read = pl.read_parquet if ending == "parquet" else pl.read_csv
+    written = {}
+    for name, answers in {"all": [SCORED, SILENT], "silent": [SILENT], "none": []}.items():
+        write_answers(answers, CreditScore, tmp_path / f"{name}.{ending}")
+        written[name] = read(tmp_path / f"{name}.{ending}")
+    assert {tuple(frame.columns) for frame in written.values()} == {tuple(f.name for f in fields(CreditScore))}
+    assert [len(frame) for frame in written.values()] == [2, 1, 0]
+    if ending == "parquet":
+        assert written["all"].schema == written["silent"].schema == written["none"].schema
+        assert (written["none"].schema["cutoff_day"], written["none"].schema["pd"]) == (pl.Date, pl.Float64)
+
+
+def test_a_name_of_somebody_elses_making_is_no_formula_in_a_spreadsheet(tmp_path: Path) -> None:
+    told = [replace(SCORED, customer_id=name) for name in ("=HYPERLINK(1)", "+49", "-ACME", "A-1", "\uff20x")]
+    write_answers(told, CreditScore, tmp_path / "s.csv")
+    written = pl.read_csv(tmp_path / "s.csv", infer_schema=False)
+    assert written["customer_id"].to_list() == ["'=HYPERLINK(1)", "+49", "'-ACME", "A-1", "'\uff20x"]
+    assert written["pd"].to_list() == ["0.02"] * 5
+    write_answers(told, CreditScore, tmp_path / "s.parquet")
+    assert pl.read_parquet(tmp_path / "s.parquet")["customer_id"][0] == "=HYPERLINK(1)", "nobody's spreadsheet"
 
 
 def test_every_answer_says_its_day_horizon_and_default_and_whom_by_name(
@@ -97,9 +124,19 @@ def test_every_answer_says_its_day_horizon_and_default_and_whom_by_name(
     assert "duecast kpis provision" in shown
 
 
-def test_names_are_bounded(drawn_facts: Draw) -> None:
-    found = names_of(drawn_facts(customer=f"customer_id | name\nA | {'x' * 99}\nB | Short"))
-    assert (len(found["E", "A"]), found["E", "B"]) == (NAME_LETTERS, "Short")
+def test_names_are_bounded_and_those_that_were_known_then(drawn_facts: Draw, instant: Instant) -> None:
+    customers = f"customer_id | name | known_at\nA | {'x' * 99} | 0\nB | Old Ltd | 0\nB | New Ltd | 8\nC | | 0"
+    book = Book(
+        drawn_facts(customer=customers, invoice="invoice_id | customer_id | issue_date | owed\nI | A | 2 | 3:1")
+    )
+
+    def names(as_of: str) -> dict[tuple[str, str], str]:
+        frame = book.customers_as_of(instant(as_of))
+        return names_of(ScoredCustomers(book, SimpleNamespace(rule=DefaultRule()), frame, []))  # type: ignore[arg-type]
+
+    assert len(names("5")["E", "A"]) == NAME_LETTERS
+    assert (names("5")["E", "B"], names("8")["E", "B"], names("9")["E", "B"]) == ("Old Ltd", "Old Ltd", "New Ltd")
+    assert ("E", "C") not in names("9")
 
 
 def test_who_has_no_score_is_told_why_and_what_is_known(

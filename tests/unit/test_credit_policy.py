@@ -23,7 +23,7 @@ from models.credit.opinions import ScoredCustomers, own_lgd
 from models.credit.policy import CreditLimit, LimitSettings, appetite, credit_limits, limit_by_capacity
 from models.credit.scale import Scale, grade
 from models.credit.scorer import CreditScorer
-from pipelines import credit_commands
+from pipelines import credit_asked
 from pipelines.credit_commands import show_losses
 from pipelines.credit_screen import use_of, used_words
 
@@ -303,6 +303,8 @@ def test_no_score_no_limit(drawn_facts: Draw, instant: Instant) -> None:
         {"lgd": 0.0},
         {"lgd": 1.1},
         {"capacity_factor": -1.0},
+        {"capacity_factor": float("inf")},
+        {"capacity_factor": float("nan")},
         {"round_to": 0},
         {"fallback_days": 0},
     ],
@@ -313,7 +315,8 @@ def test_a_policy_that_cannot_be_is_refused(wrong: dict[str, float]) -> None:
 
 
 def test_loss_settings_that_cannot_be_are_refused() -> None:
-    for wrong in ({"lgd": -0.1}, {"lgd": 1.1}, {"discount_rate": -0.1}):
+    endless = ({"discount_rate": float("inf")}, {"discount_rate": float("nan")})
+    for wrong in ({"lgd": -0.1}, {"lgd": 1.1}, {"discount_rate": -0.1}, *endless):
         with pytest.raises(BadSetting, match="allowed"):
             LossSettings(**wrong)
     with pytest.raises(BadSetting, match="allowed"):
@@ -523,7 +526,7 @@ def test_losses_that_are_not_figured_say_why_and_show_no_number(
     )
     book, frame, _ = asked(facts, instant("60"))
     told = ScoredCustomers(book, SimpleNamespace(rule=RULE), frame, [score("A"), score("B", None)])  # type: ignore[arg-type]
-    monkeypatch.setattr(credit_commands, "scored_customers", lambda *_, **__: told)
+    monkeypatch.setattr(credit_asked, "scored_customers", lambda *_, **__: told)
     show_losses(
         as_of=None, entity=None, settings=LossSettings(), own=False, out=None, json_out=None, lake=None, mlruns=None
     )

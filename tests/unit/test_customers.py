@@ -333,6 +333,30 @@ def test_cents_of_one_currency_are_not_taken_from_another(
     assert rows.filter(pl.col("known_from") == instant("20"))["left_minor"].to_list() == [10000]
 
 
+def test_a_payment_whose_currency_is_corrected_is_spent_in_the_one_that_it_has(
+    drawn_facts: Draw, instant: Instant
+) -> None:
+    facts = drawn_facts(
+        invoice="invoice_id | issue_date | currency | owed\nI | 5 | USD | 20:9000\nJ | 5 | EUR | 20:300",
+        payment="""
+        payment_id | customer_id | value_date | currency | amount_minor | known_at
+        P          | A           | 20         | EUR      | 10000        | 20
+        P          | A           | 20         | USD      | 10000        | 30
+        """,
+        allocation="""
+        invoice_id | date | amount_minor | kind    | from_id | currency | paid_minor
+        I          | 25   | 9000         | payment | P       | USD      | -
+        J          | 35   | 300          | payment | P       | EUR      | 330
+        """,
+    )
+    rows = unapplied(facts).sort("known_from").select("currency", "left_minor", "known_from")
+    assert rows.rows() == [
+        ("EUR", 10_000, instant("20")),
+        ("USD", 1_000, instant("30")),
+        ("USD", 670, instant("35")),
+    ], "from day 25 to 30 nobody can tell what 90 dollars took of 100 euros"
+
+
 def test_every_customer_known_is_asked_about_also_one_without_invoices(drawn_facts: Draw, instant: Instant) -> None:
     told = "credit_note_id | customer_id | issue_date | amount_minor\nC | Z | 10 | -50"
     book = ledger(drawn_facts, "20:1000", credit_note=told, customer="customer_id\nNEW")

@@ -203,6 +203,17 @@ def test_what_was_written_off_before_a_look_is_not_lost_of_what_was_owed_then(dr
     assert rates.rates["90+"] == 0
 
 
+def test_cents_of_another_currency_write_nothing_off(drawn_facts: Draw, day: Day) -> None:
+    facts = drawn_facts(
+        invoice="known_at | invoice_id | owed\n 1 | a | 20:1000",
+        allocation="""invoice_id | kind | known_at | date | amount_minor | currency
+ a | write_off | 180 | 180 | 400  | JPY
+ a | payment   | 190 | 190 | 1000 | EUR""",
+    )
+    (rates,) = derived_rates(Book(facts), day("201"), steps=1, recovery_days=60, fewest=1)
+    assert rates.rates["90+"] == 0
+
+
 def test_every_look_asks_what_was_left_when_the_time_to_recover_was_over(drawn_facts: Draw, day: Day) -> None:
     """Owed in 90+ on days 111 and 141: of the first all is still owed on day 171, of the second nothing on day 201."""
     facts = drawn_facts(

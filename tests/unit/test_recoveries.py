@@ -24,7 +24,7 @@ def told(drawn_facts: Draw, instant: Instant) -> Callable[..., dict[str, OwnLgd]
     """
 
     def tell(
-        lost: Sequence[str], paid: Sequence[str], left: Sequence[str] = (), as_of: str = "210"
+        lost: Sequence[str], paid: Sequence[str], left: Sequence[str] = (), as_of: str = "210", yen: Sequence[str] = ()
     ) -> dict[str, OwnLgd]:
         invoices = [
             "entity_id | invoice_id | customer_id | issue_date | owed",
@@ -32,20 +32,21 @@ def told(drawn_facts: Draw, instant: Instant) -> Callable[..., dict[str, OwnLgd]
             "E | y | Z | 60 | 65:9",
         ]
         settled = [
-            "entity_id | invoice_id | date | amount_minor | kind",
-            "E | z | 200 | 9 | payment",
-            "E | y | 70 | 9 | payment",
+            "entity_id | invoice_id | date | amount_minor | kind | currency",
+            "E | z | 200 | 9 | payment | EUR",
+            "E | y | 70 | 9 | payment | EUR",
         ]
         for who in (*lost, *paid, *left):
             entity = who[0]
             invoices += [f"{entity} | late{who} | {who} | 5 | 20:100", f"{entity} | more{who} | {who} | 5 | 30:300"]
-            settled += [f"{entity} | more{who} | 55 | 300 | payment"]
+            settled += [f"{entity} | more{who} | 55 | 300 | payment | EUR"]
             settled += (
                 []
                 if who in left
-                else [f"{entity} | late{who} | 80 | 100 | {'write_off' if who in lost else 'payment'}"]
+                else [f"{entity} | late{who} | 80 | 100 | {'write_off' if who in lost else 'payment'} | EUR"]
             )
-            settled += [f"{entity} | pays{who} | 200 | 9 | payment"] if entity == "F" else []
+            settled += [f"{entity} | late{who} | 70 | 100 | write_off | JPY"] if who in yen else []
+            settled += [f"{entity} | pays{who} | 200 | 9 | payment | EUR"] if entity == "F" else []
             invoices += [f"{entity} | pays{who} | {who}Z | 190 | 230:9"] if entity == "F" else []
         book = Book(drawn_facts(invoice="\n".join(invoices), allocation="\n".join(settled)))
         return own_lgds(book, RULE, instant(as_of))
@@ -63,6 +64,11 @@ def test_the_whole_exposure_counts_and_who_is_in_default_already_loses_more_of_i
     """On day 32 each owes 400, of which 100 may be lost; on day 61, in default, the 100 alone."""
     found = told(names("E", 0, 5), names("E", 5, 20))["E"]
     assert found == OwnLgd(LossShare(20, pytest.approx(0.0625)), LossShare(20, pytest.approx(0.25)))
+
+
+def test_cents_of_another_currency_write_nothing_off(told: Callable[..., dict[str, OwnLgd]]) -> None:
+    lost, paid = names("E", 0, 5), names("E", 5, 20)
+    assert told(lost, paid, yen=names("E", 5, 10)) == told(lost, paid)
 
 
 def test_what_is_still_open_counts_for_as_long_as_it_was_seen(told: Callable[..., dict[str, OwnLgd]]) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 import pytest
+import typer
 
 from features.errors import BadSetting, NotFound, StateError
 from models.champion import LOADERS, MANIFEST, PAYMENT_DATE, ModelVersion, digests, ready
 from pipelines import trainers
-from pipelines.cli import run
+from pipelines.cli import app, run
 from pipelines.cli_train import train
 from pipelines.trainers import TRAINERS, Trainer, run_training
 from services.analysts import SERVED
@@ -60,6 +61,15 @@ def test_an_option_of_another_model_is_refused_with_its_own(model: str, option: 
     shown = f"--{option.replace('_', '-')}"
     with pytest.raises(BadSetting, match=f"{shown} does not go with {model}; its options: {takes}"):
         start(model, {option: 3})
+
+
+def test_the_help_puts_every_option_under_the_models_that_take_it() -> None:
+    command = typer.main.get_group(app).commands["train"]
+    panels = {p.name: getattr(p, "rich_help_panel", None) for p in command.params}
+    for option in {option for trainer in TRAINERS.values() for option in trainer.options}:
+        takers = [name for name, trainer in TRAINERS.items() if option in trainer.options]
+        assert panels[option] == f"{' and '.join(takers)} only"
+    assert {panels[name] for name in SHARED} == {None}
 
 
 def test_only_what_was_asked_for_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:

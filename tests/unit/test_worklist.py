@@ -7,14 +7,16 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
 
 from features.book import Book
+from features.customers import DefaultRule
 from features.errors import BadInput, BadSetting, StateError
 from features.facts import Facts
-from models.worklist import left
+from models.worklist import not_listed
 from models.worklist.asks import asks
 from models.worklist.candidates import candidates
 from models.worklist.effect import ContactEffect, lacking
@@ -22,15 +24,14 @@ from models.worklist.effect_features import EFFECT_FEATURES
 from models.worklist.entities import EntityList
 from models.worklist.estimation import fit_effect
 from models.worklist.experiment import contact_rows, experiment
-from models.worklist.left import Asked
-from models.worklist.plain import ipw_estimate, strata
+from models.worklist.not_listed import Asked
+from models.worklist.plain import customer_codes, ipw_estimate, strata
 from models.worklist.ranking import left_out
 from models.worklist.ridge import ridge
 from models.worklist.settings import WorklistSettings
 from models.worklist.value import value_at_risk, value_of_contact
 from models.worklist.words import changes
 from models.worklist.worklist import Worklist, merged, worklist
-from pipelines.worklist import as_json
 from pipelines.worklist_screen import heading
 
 Draw = Callable[..., Facts]
@@ -259,6 +260,45 @@ def test_nothing_is_held_by_what_is_over_or_not_known_yet(drawn_facts: Draw, ins
     assert (len(made.rows), made.held) == (1, ())
 
 
+@pytest.mark.parametrize("order", [("email", "call"), ("call", "email")])
+def test_the_last_of_several_contacts_of_a_day_is_the_one_learnt_last(
+    drawn_facts: Draw, instant: Instant, order: tuple[str, str]
+) -> None:
+    first, last = order
+    told = CONTACT.replace("chance", "chance | known_at")
+    told += f"z | A | 12 | {first} | yes | - | 12.4\na | A | 12 | {last} | yes | - | 12.6"
+    (row,) = listed(drawn_facts, instant("30"), contact=told).rows
+    assert f"last contact: {last} on 2024-01-12" in row.reasons
+
+
+def test_of_two_words_on_one_day_the_later_one_holds_or_frees(drawn_facts: Draw, instant: Instant) -> None:
+    """As in credit, whatever the records are called."""
+    told = ATTRIBUTE + "z | A | insolvent | 12 | {} | 12\na | A | insolvent | 12 | {} | 13"
+    for values, holds in (((1, 0), []), ((0, 1), ["insolvent"])):
+        attribute = told.format(*values)
+        made = listed(drawn_facts, instant("30"), customer_attribute=attribute)
+        assert [h for h, _, _ in held(made)] == holds
+        book = Book(drawn_facts(invoice=INVOICE, customer_attribute=attribute))
+        (cause,) = book.in_default(book.customers_as_of(instant("30")), DefaultRule())["default_cause"]
+        assert cause == (holds[0] if holds else None)
+
+
+def test_a_promise_for_the_account_leaves_the_instalment_that_fell_due_since(
+    drawn_facts: Draw, instant: Instant
+) -> None:
+    invoice = INVOICE.replace("10:100000", "10:60000 29:40000")
+    tables = {"invoice": invoice, "promise": PROMISE + "P | A | - | 28 | 33 | 60000"}
+    assert [h for h, _, _ in held(listed(drawn_facts, instant("29"), **tables))] == ["promised"]
+    (row,) = listed(drawn_facts, instant("30"), **tables).rows
+    assert row.do == "email about I (400.00 EUR, 1 day past due)"
+    assert row.left_out == ("600.00 EUR of I promised for 2024-02-02 on 2024-01-28: not asked for",)
+    tables["dispute"] = (
+        DISPUTE.replace("status", "amount_minor | status") + "D | A | I | 12 | - | 60000 | open | - | 12"
+    )
+    (row,) = listed(drawn_facts, instant("30"), **tables).rows
+    assert row.amount == Decimal("400.00"), "what is disputed is not taken off once more as promised"
+
+
 def test_a_disputed_invoice_is_taken_out_and_the_rest_is_asked_for(drawn_facts: Draw, instant: Instant) -> None:
     both = INVOICE + "J | A | 1 | 12:20000"
     made = listed(drawn_facts, instant("30"), invoice=both, dispute=DISPUTE + "D | A | I | 12 | - | open | - | 12")
@@ -469,7 +509,7 @@ def test_each_entity_tells_its_own_instant_and_day(drawn_facts: Draw, instant: I
         ("E", moments["E"], "2024-01-30", "pooled", 1),
         ("T", moments["T"], "2024-01-31", "none", 0),
     ]
-    assert [e["as_of"] for e in json.loads(as_json(made))["entities"]] == [
+    assert [e["as_of"] for e in json.loads(msgspec.json.encode(made))["entities"]] == [
         "2024-01-30T00:00:00Z",
         "2024-01-30T15:00:00Z",
     ]
@@ -501,7 +541,7 @@ def test_who_is_beyond_the_capacity_is_named_with_what_it_owes(drawn_facts: Draw
 def test_so_many_who_are_not_listed_are_named_and_all_are_counted(
     drawn_facts: Draw, instant: Instant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(left, "NAMED", 2)
+    monkeypatch.setattr(not_listed, "NAMED", 2)
     invoices = INVOICE + "\n".join(f"I{k} | C{k} | 1 | 10:{k}000" for k in range(1, 6))
     made = listed(drawn_facts, instant("30"), replace(PLAIN, capacity=1), invoice=invoices)
     assert [n.customer_id for n in made.not_listed] == ["C5", "C4"]
@@ -682,6 +722,12 @@ def test_contacts_drawn_with_different_chances_are_weighed_by_them() -> None:
     rows = pl.concat([drawn(3000, chance=0.9), poor])
     assert ipw_estimate(rows).effect == pytest.approx(0.12, abs=0.04)
     assert fit_effect(rows, 14).pooled.effect == pytest.approx(0.12, abs=0.04)
+
+
+def test_customers_of_two_entities_are_two_also_where_their_names_run_together() -> None:
+    rows = pl.DataFrame({"entity_id": ["A/B", "A", "A"], "customer_id": ["C", "B/C", "B/C"]})
+    first, second, third = customer_codes(rows)
+    assert (first != second, second == third) == (True, True)
 
 
 def test_contacts_that_a_person_decided_are_refused() -> None:

@@ -14,9 +14,9 @@ from rich.table import Table
 
 from models.worklist.effect_features import EFFECT_FEATURES
 from models.worklist.holds import Held
+from models.worklist.phrases import between
 from models.worklist.plain import Estimate, Stratum, strata
 from models.worklist.rows import Row
-from models.worklist.words import between
 from models.worklist.worklist import HeldRow, Worklist
 from pipelines.cli import run
 from pipelines.worklist_commands import effect_table

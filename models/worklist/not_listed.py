@@ -7,10 +7,10 @@ from decimal import Decimal
 
 from features.money import from_minor
 from models.worklist.customers import Customer
+from models.worklist.phrases import counted
 from models.worklist.rows import NOBODY, Row
 from models.worklist.settings import WorklistSettings
 from models.worklist.value import Worth
-from models.worklist.words import counted
 
 BEYOND, NOT_WORTH = "beyond", "not_worth"
 NAMED = 200  # of each entity and kind at most; the sums are of all
